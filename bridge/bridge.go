@@ -1,0 +1,398 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/wheelhouse-mqtt/wheelhouse/car"
+	"github.com/wheelhouse-mqtt/wheelhouse/internal/store"
+)
+
+const (
+	maxGather     = 5000 // records that one commit may hold
+	pruneInterval = 6 * time.Hour
+)
+
+// Profile is what the configuration says of a car.
+type Profile struct {
+	Name, Manufacturer, Model, VIN string
+	Capacity                       float64 // Wh, 0 for unknown
+}
+
+// Options are the bridge's settings. Publish, Announce and Withdraw are called
+// from its one goroutine and must not block for long.
+type Options struct {
+	Store    *store.Store
+	Table    car.Table // of the source's cars
+	Topics   car.Topics
+	Calm     time.Duration // mqtt.min_interval
+	Silent   time.Duration // carstats.silent_after
+	Keep     time.Duration // store.keep, 0 for ever
+	Profiles map[car.ID]Profile
+	Version  string
+	Now      func() time.Time
+	Log      zerolog.Logger
+
+	Publish  func(...car.Message)
+	Announce func(car.Device) // a car is new or has shown a new field
+	Withdraw func(car.ID)     // a car is forgotten
+}
+
+// Bridge owns the live state of all cars. Its methods may be called by any
+// goroutine while Run runs.
+type Bridge struct {
+	Options
+	jobs    chan job
+	calls   chan func()
+	done    chan struct{} // closed when Run has returned
+	cars    map[car.ID]*vehicle
+	program *live
+	started time.Time
+	pruned  time.Time
+
+	requests, failures atomic.Int64
+	commits, points    atomic.Int64
+}
+
+// vehicle is a car: its present, and what its records add up to.
+type vehicle struct {
+	*live
+	records
+	raw string // the newest report as JSON, if carstats.raw
+}
+
+// job is a batch on its way to the store, and who waits for it.
+type job struct {
+	batch car.Batch
+	reply chan reply
+}
+
+type reply struct {
+	receipt car.Receipt
+	err     error
+}
+
+// errStopped is what callers hear when the bridge has stopped.
+var errStopped = errors.New("wheelhouse is stopping")
+
+// New loads the cars from the store.
+func New(ctx context.Context, o Options) (*Bridge, error) {
+	b := &Bridge{
+		Options: o,
+		jobs:    make(chan job),
+		calls:   make(chan func()),
+		done:    make(chan struct{}),
+		cars:    map[car.ID]*vehicle{},
+		started: o.Now(),
+	}
+	b.program = newLive(car.BridgeID, ProgramTable, o.Topics, o.Calm, 1<<62)
+	rows, err := o.Store.Read(ctx).Cars()
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		v := b.vehicle(row.ID)
+		if err := v.load(row.State, row.Seen); err != nil {
+			return nil, fmt.Errorf("the state of car %s cannot be read: %w", row.ID, err)
+		}
+		if err := v.records.load(o.Store.Read(ctx), row); err != nil {
+			return nil, fmt.Errorf("the records of car %s cannot be read: %w", row.ID, err)
+		}
+		b.cars[row.ID] = v
+	}
+	return b, nil
+}
+
+func (b *Bridge) vehicle(id car.ID) *vehicle {
+	return &vehicle{
+		live:    newLive(id, b.Table, b.Topics, b.Calm, b.Silent),
+		records: records{id: id, capacity: b.Profiles[id].Capacity},
+	}
+}
+
+// Take stores a batch durably, applies it, and returns what became of it. It
+// refuses a car whose id would clash with another's.
+func (b *Bridge) Take(ctx context.Context, batch car.Batch) (car.Receipt, error) {
+	j := job{batch: batch, reply: make(chan reply, 1)}
+	select {
+	case b.jobs <- j:
+	case <-ctx.Done():
+		return car.Receipt{}, ctx.Err()
+	case <-b.done:
+		return car.Receipt{}, errStopped
+	}
+	r := <-j.reply
+	return r.receipt, r.err
+}
+
+// Do runs f in the bridge's goroutine and waits for it.
+func (b *Bridge) Do(ctx context.Context, f func()) error {
+	ran := make(chan struct{})
+	select {
+	case b.calls <- func() { defer close(ran); f() }:
+		<-ran
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-b.done:
+		return errStopped
+	}
+}
+
+// Answered counts a webhook request and notes in a known car's diagnostics why
+// one was refused.
+func (b *Bridge) Answered(id car.ID, status int, reason string) {
+	b.requests.Add(1)
+	if status == 200 {
+		return
+	}
+	b.failures.Add(1)
+	select {
+	case b.calls <- func() { b.refused(id, status, reason) }:
+	case <-b.done:
+	default: // the loop is busy: the count is what matters
+	}
+}
+
+func (b *Bridge) refused(id car.ID, status int, reason string) {
+	v, ok := b.cars[id]
+	if !ok {
+		return
+	}
+	now := b.Now()
+	v.Facts.refused(status, reason, now)
+	b.Publish(v.document("diagnostics", v.diagnostics(now), car.Minutely, now)...)
+}
+
+// Run publishes what is known and then works until ctx ends. What has been
+// taken is finished first.
+func (b *Bridge) Run(ctx context.Context) error {
+	defer close(b.done)
+	b.introduce()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case j := <-b.jobs:
+			b.commit(ctx, b.gather(j))
+		case f := <-b.calls:
+			f()
+		case <-timer.C:
+			b.tick(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+		timer.Reset(b.next().Sub(b.Now()))
+	}
+}
+
+// introduce publishes and announces everything known at the start, the program
+// before the cars that hang on it.
+func (b *Bridge) introduce() {
+	now := b.Now()
+	b.Announce(b.programDevice())
+	b.publishProgram(now)
+	for _, v := range b.cars {
+		b.Publish(b.Gone(v.id)...)
+		v.refresh(now)
+		b.Publish(v.publish(now)...)
+		b.Publish(v.documents(now)...)
+		b.Announce(b.device(v))
+	}
+}
+
+// Gone clears the retained topics of keys that once were.
+func (b *Bridge) Gone(id car.ID) (out []car.Message) {
+	for _, key := range b.Table.Gone {
+		out = append(out, car.Message{Topic: b.Topics.Value(id, key), Retain: true})
+	}
+	return out
+}
+
+// gather takes along what waits already, so that one commit serves them all.
+func (b *Bridge) gather(first job) []job {
+	jobs, n := []job{first}, first.batch.Records()+1
+	for n < maxGather {
+		select {
+		case j := <-b.jobs:
+			jobs = append(jobs, j)
+			n += j.batch.Records() + 1
+		default:
+			return jobs
+		}
+	}
+	return jobs
+}
+
+// commit stores the batches in one transaction. If it fails each gets another
+// try alone, so that one batch cannot fail the others.
+func (b *Bridge) commit(ctx context.Context, jobs []job) {
+	// What was taken is finished, whoever stops meanwhile.
+	w := b.write(context.WithoutCancel(ctx), jobs)
+	if w.err != nil && len(jobs) > 1 {
+		for i := range jobs {
+			b.commit(ctx, jobs[i:i+1])
+		}
+		return
+	}
+	b.adopt(w)
+	for i, j := range jobs {
+		j.reply <- reply{w.receipts[i], w.err}
+	}
+}
+
+// adopt makes what was stored the live state, and tells of it.
+func (b *Bridge) adopt(w *writing) {
+	if w.err != nil {
+		return
+	}
+	b.commits.Add(1)
+	now := b.Now()
+	for _, id := range w.order {
+		v := w.cars[id]
+		b.cars[id] = v.vehicle
+		if err := v.settle(b.Store.Read(context.Background()), v.change); err != nil {
+			b.Log.Error().Err(err).Str("car", string(id)).Msg("trips cannot be computed")
+		}
+		grown := len(v.seen)
+		v.refresh(now)
+		b.Publish(v.publish(now)...)
+		b.Publish(v.documents(now)...)
+		b.Publish(v.updated(v.change.charges, now)...)
+		if v.isNew || len(v.seen) > grown {
+			b.Announce(b.device(v.vehicle))
+			b.remember(v.vehicle)
+		}
+		b.points.Add(int64(v.change.New))
+	}
+}
+
+// updated tells of sessions that came or changed just now.
+func (v *vehicle) updated(charges []Charge, now time.Time) (out []car.Message) {
+	for _, c := range charges {
+		if c.End != 0 && now.Sub(time.UnixMilli(c.End)) <= eventAge {
+			details := json.RawMessage(c.JSON(v.size(v.seenCapacity())))
+			out = append(out, v.event(car.SessionUpdated, c.End, details))
+		}
+	}
+	return out
+}
+
+// remember keeps which fields the car has shown. It may fail: the next value
+// of the field tries again.
+func (b *Bridge) remember(v *vehicle) {
+	err := b.Store.Write(context.Background(), func(tx *store.Tx) error {
+		return tx.PutSeen(v.id, v.seenKeys())
+	})
+	if err != nil {
+		b.Log.Error().Err(err).Str("car", string(v.id)).Msg("the fields seen cannot be stored")
+	}
+}
+
+// documents are the JSON topics of a car.
+func (v *vehicle) documents(now time.Time) (out []car.Message) {
+	out = append(out, v.document("last_trip", v.lastTrip(now), car.AtOnce, now)...)
+	out = append(out, v.document("last_charge", v.lastCharge(v.seenCapacity()), car.AtOnce, now)...)
+	out = append(out, v.document("raw", v.raw, car.AtOnce, now)...)
+	return append(out, v.document("diagnostics", v.diagnostics(now), car.Minutely, now)...)
+}
+
+// refresh computes what the records yield at now.
+func (v *vehicle) refresh(now time.Time) {
+	for path, value := range v.records.values(now, v.seenCapacity(), v.seen) {
+		v.computed[path] = value
+	}
+}
+
+// seenCapacity is what the car takes its battery for, in Wh, 0 for unknown.
+func (v *vehicle) seenCapacity() float64 {
+	kWh, _ := v.Was["battery_capacity"].Float()
+	return kWh * 1000
+}
+
+// tick does what time alone brings.
+func (b *Bridge) tick(ctx context.Context) {
+	now := b.Now()
+	for _, v := range b.cars {
+		if v.tripEnds(now) {
+			v.refresh(now)
+			b.Publish(v.publish(now)...)
+			b.Publish(v.documents(now)...)
+		}
+		b.Publish(v.live.tick(now)...)
+	}
+	b.publishProgram(now)
+	if b.Keep > 0 && now.Sub(b.pruned) >= pruneInterval {
+		b.pruned = now
+		b.prune(ctx, now)
+	}
+}
+
+// next is when tick has something to do.
+func (b *Bridge) next() time.Time {
+	next := b.Now().Add(time.Minute)
+	for _, v := range b.cars {
+		for _, t := range []time.Time{v.live.next(), v.records.next()} {
+			if !t.IsZero() && t.Before(next) {
+				next = t
+			}
+		}
+	}
+	return next
+}
+
+// prune removes records older than store.keep.
+func (b *Bridge) prune(ctx context.Context, now time.Time) {
+	for id, v := range b.cars {
+		removed, err := b.Store.Prune(ctx, id, now.Add(-b.Keep), v.energyOf(v.seenCapacity()))
+		if err == nil && removed > 0 {
+			err = v.reload(b.Store.Read(ctx))
+			b.Log.Info().Str("car", string(id)).Int("records", removed).Msg("records older than store.keep removed")
+		}
+		if err != nil {
+			b.Log.Error().Err(err).Str("car", string(id)).Msg("old records cannot be removed")
+		}
+	}
+}
+
+// Cars lists the cars there are.
+func (b *Bridge) Cars(ctx context.Context) (ids []car.ID, err error) {
+	err = b.Do(ctx, func() {
+		for id := range b.cars {
+			ids = append(ids, id)
+		}
+	})
+	return ids, err
+}
+
+// Forget removes a car: its topics, its discovery, the fields it has shown, and
+// with data its records too. It comes back with its next post.
+func (b *Bridge) Forget(ctx context.Context, id car.ID, data bool) error {
+	var failed error
+	err := b.Do(ctx, func() {
+		v, ok := b.cars[id]
+		if !ok {
+			failed = car.Refuse(car.NoSuch, "no car %q", id)
+			return
+		}
+		if failed = b.Store.Forget(ctx, id, data); failed != nil {
+			return
+		}
+		delete(b.cars, id)
+		b.Withdraw(id)
+		b.Publish(v.clear()...)
+	})
+	return errors.Join(err, failed)
+}
+
+// Counts are figures for the metrics.
+type Counts struct{ Commits, NewRecords int64 }
+
+// Counts returns what was done since the start.
+func (b *Bridge) Counts() Counts { return Counts{b.commits.Load(), b.points.Load()} }

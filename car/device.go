@@ -1,0 +1,24 @@
+package car
+
+// BridgeID is the topic level of the program's own values and buttons.
+const BridgeID ID = "bridge"
+
+// Device is what Home Assistant is told about a car, or about the program
+// itself (ID BridgeID): who it is and which fields it has shown.
+type Device struct {
+	ID           ID
+	Name         string
+	Manufacturer string
+	Model        string
+	Serial       string  // VIN, if known
+	Fields       []Field // the fields to announce, in table order
+}
+
+// Message is one MQTT message on its way out. A retained message is state: only
+// the newest one of a topic matters. Any other is sent once, or lost if the
+// broker is away.
+type Message struct {
+	Topic   string
+	Payload string
+	Retain  bool
+}

@@ -1,0 +1,64 @@
+package car
+
+import "strings"
+
+// Topics knows where a slash goes in a topic. Prefix is mqtt.prefix, without a
+// slash at its end; it may contain slashes itself.
+type Topics struct{ Prefix string }
+
+// Status is the program's own availability: online or offline, retained, the
+// last will.
+func (t Topics) Status() string { return t.Prefix + "/status" }
+
+// Value is the retained topic of one field of a car, or of the program itself
+// (BridgeID).
+func (t Topics) Value(id ID, key string) string { return t.Prefix + "/" + string(id) + "/" + key }
+
+// Set is where a settable field is written; never retained.
+func (t Topics) Set(id ID, key string) string { return t.Value(id, key) + "/set" }
+
+// Event is where a car's events are told; not retained.
+func (t Topics) Event(id ID) string { return t.Value(id, "event") }
+
+// Intake is where forwarded webhook bodies of a car are published.
+func (t Topics) Intake(id ID) string { return t.Prefix + "/intake/" + string(id) }
+
+// Filters are the subscriptions for what others tell the program.
+func (t Topics) Filters() []string {
+	return []string{t.Prefix + "/intake/+", t.Prefix + "/" + string(BridgeID) + "/+/set"}
+}
+
+// StateFilter matches every topic below the prefix.
+func (t Topics) StateFilter() string { return t.Prefix + "/#" }
+
+// Kind says what an inbound topic is for.
+type Kind uint8
+
+// The kinds of inbound topics.
+const (
+	Foreign      Kind = iota // none of ours, or malformed
+	ForIntake                // <prefix>/intake/<car>
+	ForBridgeSet             // <prefix>/bridge/<key>/set
+)
+
+// Inbound is a parsed inbound topic.
+type Inbound struct {
+	Kind Kind
+	Car  ID     // as MakeID writes it
+	Key  string // of ForBridgeSet
+}
+
+// Parse reads an inbound topic. Whatever it does not know is Foreign.
+func (t Topics) Parse(topic string) Inbound {
+	rest, ok := strings.CutPrefix(topic, t.Prefix+"/")
+	if !ok {
+		return Inbound{}
+	}
+	switch level := strings.Split(rest, "/"); {
+	case len(level) == 2 && level[0] == "intake" && MakeID(level[1]) != "":
+		return Inbound{Kind: ForIntake, Car: MakeID(level[1])}
+	case len(level) == 3 && level[0] == string(BridgeID) && level[1] != "" && level[2] == "set":
+		return Inbound{Kind: ForBridgeSet, Car: BridgeID, Key: level[1]}
+	}
+	return Inbound{}
+}

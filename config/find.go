@@ -1,0 +1,80 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	fileName    = "wheelhouse.yaml"
+	systemFile  = "/etc/wheelhouse/wheelhouse.yaml"
+	appData     = "/data" // where the Supervisor keeps an app's files
+	appOptions  = appData + "/options.json"
+	environment = "WHEELHOUSE_"
+)
+
+// InApp says whether the program runs as a Home Assistant app: the Supervisor
+// gives each of its apps a token.
+func InApp(getenv func(string) string) bool { return getenv("SUPERVISOR_TOKEN") != "" }
+
+// OptionsFile returns the file with the Home Assistant app's options, "" where
+// the program is no app.
+func OptionsFile(getenv func(string) string) string {
+	if !InApp(getenv) {
+		return ""
+	}
+	return appOptions
+}
+
+// StateDir returns the state directory where state_dir names none in a file:
+// the environment's, systemd's, the Home Assistant app's, else the user's own
+// (XDG base directory specification: a relative path counts as unset). It is ""
+// where the environment does not even name a home.
+func StateDir(getenv func(string) string) string {
+	if dir := getenv(environment + "STATE_DIR"); dir != "" {
+		return dir
+	}
+	// systemd joins several directories by colons (systemd.exec, StateDirectory=).
+	if dir, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":"); dir != "" {
+		return dir
+	}
+	if InApp(getenv) {
+		return appData
+	}
+	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "wheelhouse")
+	}
+	if home := getenv("HOME"); home != "" {
+		return filepath.Join(home, ".local", "state", "wheelhouse")
+	}
+	return ""
+}
+
+// FindFile returns the configuration file: the one named on the command line,
+// else the environment's, else the first that exists of wheelhouse.yaml in the
+// state directory and /etc/wheelhouse/wheelhouse.yaml, else "". A file that was
+// named need not exist: Load says so.
+func FindFile(flag string, getenv func(string) string) string {
+	return findFile(flag, getenv, systemFile)
+}
+
+func findFile(flag string, getenv func(string) string, system string) string {
+	if flag != "" {
+		return flag
+	}
+	if named := getenv(environment + "CONFIG"); named != "" {
+		return named
+	}
+	places := []string{system}
+	if dir := StateDir(getenv); dir != "" {
+		places = []string{filepath.Join(dir, fileName), system}
+	}
+	for _, path := range places {
+		// What cannot be read is found as well: silence would hide it.
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			return path
+		}
+	}
+	return ""
+}

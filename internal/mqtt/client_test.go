@@ -1,0 +1,543 @@
+package mqtt_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eclipse/paho.golang/packets"
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"github.com/wheelhouse-mqtt/wheelhouse/car"
+	"github.com/wheelhouse-mqtt/wheelhouse/internal/mqtt"
+)
+
+// observer is a subscriber inside the embedded broker, with all rights.
+func observer(t testing.TB, b *mqtt.Broker, filters ...string) *peer {
+	t.Helper()
+	p := newPeer(t, peerOptions{id: "observer", dial: func() (net.Conn, error) { return b.Dial(context.Background()) }})
+	p.subscribe(t, filters...)
+	return p
+}
+
+// wait lets fake time pass.
+func wait(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+func TestClientPublishesStatusThenStates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startBroker(t, mqtt.BrokerOptions{})
+		o := observer(t, b, "#")
+		c, stop := startClient(t, mqtt.ClientOptions{Dial: b.Dial, Status: status})
+		c.Publish(retained("wheelhouse/a/battery", "80"), car.Message{Topic: "wheelhouse/a/event", Payload: "e"})
+		drained(t, c)
+		o.expect(t, "wheelhouse/status online", "wheelhouse/a/battery 80", "wheelhouse/a/event e")
+		c.Publish(retained("wheelhouse/a/battery", "80")) // unchanged
+		c.Publish(retained("wheelhouse/a/battery", "81"))
+		stop() // drains, and says goodbye
+		o.expect(t, "wheelhouse/a/battery 81", "wheelhouse/status offline")
+		late := observer(t, b, "wheelhouse/#")
+		late.expect(t, "wheelhouse/a/battery 81 +r", "wheelhouse/status offline +r")
+	})
+}
+
+func TestClientForgetsAndResends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startBroker(t, mqtt.BrokerOptions{})
+		o := observer(t, b, "wheelhouse/#")
+		c, _ := startClient(t, mqtt.ClientOptions{Dial: b.Dial, Status: status})
+		c.Publish(retained("wheelhouse/a", "1"), retained("wheelhouse/b", "2"))
+		drained(t, c)
+		o.expect(t, "wheelhouse/status online", "wheelhouse/a 1", "wheelhouse/b 2")
+		c.Forget("wheelhouse/a")
+		drained(t, c)
+		c.Resend()
+		drained(t, c)
+		o.expect(t, "wheelhouse/a ", "wheelhouse/status online", "wheelhouse/b 2")
+		if s := c.Stats(); s.Topics != 2 || s.Dirty != 0 || s.InFlight != 0 || !s.Connected || s.Published != 5 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// restarting is a broker that can be stopped and replaced by an empty one.
+type restarting struct {
+	mu     sync.Mutex
+	broker *mqtt.Broker
+}
+
+func (r *restarting) set(b *mqtt.Broker) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broker = b
+}
+
+func (r *restarting) Dial(ctx context.Context) (net.Conn, error) {
+	r.mu.Lock()
+	b := r.broker
+	r.mu.Unlock()
+	if b == nil {
+		return nil, errors.New("connection refused")
+	}
+	return b.Dial(ctx)
+}
+
+// TestBrokerRestart: whenever an empty broker comes back after up to five
+// minutes, everything is there in five seconds.
+func TestBrokerRestart(t *testing.T) {
+	for _, away := range []time.Duration{0, 700 * time.Millisecond, 7 * time.Second, 4 * time.Minute} {
+		t.Run(away.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, stop := startBrokerUntil(t, mqtt.BrokerOptions{})
+				r := &restarting{broker: first}
+				var ups, downs atomic.Int32
+				c, _ := startClient(t, mqtt.ClientOptions{Dial: r.Dial, Status: status,
+					OnUp: func() { ups.Add(1) }, OnDown: func() { downs.Add(1) }})
+				for i := range 50 {
+					c.Publish(retained(fmt.Sprintf("wheelhouse/a/%02d", i), "1"))
+				}
+				drained(t, c)
+				wait(time.Hour)
+				r.set(nil)
+				stop()
+				wait(away)
+				if c.Stats().Connected {
+					t.Error("connected with nobody")
+				}
+				c.Publish(retained("wheelhouse/a/00", "2"), car.Message{Topic: "wheelhouse/a/event", Payload: "e"})
+				second := startBroker(t, mqtt.BrokerOptions{})
+				o := observer(t, second, "wheelhouse/#")
+				start := time.Now()
+				r.set(second)
+				o.expect(t, "wheelhouse/status online", "wheelhouse/a/00 2")
+				for i := 1; i < 51; i++ {
+					o.next(t) // 49 states and the event
+				}
+				if d := time.Since(start); d > 5*time.Second {
+					t.Errorf("everything back after %v", d)
+				}
+				if s := c.Stats(); s.Reconnects != 1 || ups.Load() != 2 || downs.Load() != 1 {
+					t.Errorf("%+v, %d ups, %d downs", s, ups.Load(), downs.Load())
+				}
+			})
+		})
+	}
+}
+
+// mortal is a connection that a test can cut, and keep from being made again.
+type mortal struct {
+	dial func(context.Context) (net.Conn, error)
+	mu   sync.Mutex
+	conn net.Conn
+	dead bool
+}
+
+func (m *mortal) Dial(ctx context.Context) (net.Conn, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dead {
+		return nil, errors.New("no route to host")
+	}
+	c, err := m.dial(ctx)
+	m.conn = c
+	return c, err
+}
+
+func (m *mortal) cut(forGood bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dead = forGood
+	_ = m.conn.Close()
+}
+
+func TestLastWill(t *testing.T) {
+	for name, c := range map[string]struct {
+		forGood bool
+		want    []string
+	}{
+		"a short outage is none": {false, []string{"wheelhouse/status online", "wheelhouse/status online"}},
+		"a long one is told":     {true, []string{"wheelhouse/status online", "wheelhouse/status offline"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := startBroker(t, mqtt.BrokerOptions{})
+				o := observer(t, b, status)
+				m := &mortal{dial: b.Dial}
+				client, _ := startClient(t, mqtt.ClientOptions{Dial: m.Dial, Status: status})
+				drained(t, client)
+				m.cut(c.forGood)
+				wait(9 * time.Second)
+				if c.forGood && len(o.got) > 1 {
+					t.Error("the will came early")
+				}
+				wait(5 * time.Second)
+				o.expect(t, c.want...)
+				if len(o.got) > 0 {
+					t.Errorf("and then %q", o.next(t))
+				}
+			})
+		})
+	}
+}
+
+// TestLateWill: a broker that delivers our will although we are there is
+// contradicted.
+func TestLateWill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startBroker(t, mqtt.BrokerOptions{})
+		c, stop := startClient(t, mqtt.ClientOptions{Dial: b.Dial, Status: status})
+		drained(t, c)
+		o := observer(t, b, status)
+		o.publish(t, retained(status, mqtt.Offline))
+		o.expect(t, status+" online +r", status+" offline", status+" online")
+		stop() // and our own goodbye is not
+		wait(time.Minute)
+		o.expect(t, status+" offline")
+		if len(o.got) > 0 {
+			t.Errorf("and then %q", o.next(t))
+		}
+	})
+}
+
+func TestHotReconnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeBroker{answer: func(_ int, p *packets.ControlPacket) ([]packets.Packet, bool) {
+			_, greets := p.Content.(*packets.Connect)
+			return obey(p), greets
+		}}
+		var log lines
+		startClient(t, mqtt.ClientOptions{Dial: f.Dial, Status: status, Log: zerolog.New(&log)})
+		wait(10 * time.Second)
+		if n := f.connections() - 1; n < 3 || n > 5 {
+			t.Errorf("%d reconnects in 10 s", n)
+		}
+		wait(10 * time.Minute)
+		if n := log.count(); n > 60 {
+			t.Errorf("%d lines of log in ten minutes", n)
+		}
+	})
+}
+
+// TestRefusals: what is wrong is said in words that name the key, and not a
+// thousand times.
+func TestRefusals(t *testing.T) {
+	raw := func(answer ...byte) func(context.Context) (net.Conn, error) {
+		return func(context.Context) (net.Conn, error) {
+			near, far := net.Pipe()
+			go func() {
+				defer far.Close()
+				_, _ = packets.ReadPacket(far)
+				_, _ = far.Write(answer)
+			}()
+			return near, nil
+		}
+	}
+	refuse := func(code byte) func(context.Context) (net.Conn, error) {
+		return (&fakeBroker{answer: func(int, *packets.ControlPacket) ([]packets.Packet, bool) {
+			return []packets.Packet{connack(code, &packets.Properties{ReasonString: "because"})}, false
+		}}).Dial
+	}
+	for name, c := range map[string]struct {
+		dial func(context.Context) (net.Conn, error)
+		want []string
+	}{
+		"password":                   {refuse(0x86), []string{"mqtt.user", "mqtt.password"}},
+		"not authorized":             {refuse(0x87), []string{"mqtt.user", "mqtt.password"}},
+		"protocol version":           {refuse(0x84), []string{"MQTT 3", "mosquitto"}},
+		"client id":                  {refuse(0x85), []string{"mqtt.client_id"}},
+		"busy":                       {refuse(0x89), []string{"0x89", "because"}},
+		"hangs up":                   {raw(), []string{"MQTT 3"}},
+		"answers as MQTT 3.1.1 does": {raw(0x20, 2, 0, 1), []string{"MQTT 3"}},
+		"nobody there": {func(context.Context) (net.Conn, error) {
+			return nil, errors.New("connection refused")
+		}, []string{"connection refused"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log lines
+				client, _ := startClient(t, mqtt.ClientOptions{Dial: c.dial, User: "u", Password: "hush", Log: zerolog.New(&log)})
+				wait(time.Hour)
+				for _, w := range c.want {
+					if !strings.Contains(client.Stats().LastError, w) || !strings.Contains(log.String(), w) {
+						t.Errorf("no word of %q in %q, nor in\n%s", w, client.Stats().LastError, log.String())
+					}
+				}
+				if strings.Contains(log.String(), "hush") {
+					t.Error("the password is in the log")
+				}
+				if log.count() > 3 {
+					t.Errorf("%d lines of log in an hour", log.count())
+				}
+			})
+		})
+	}
+}
+
+// TestConnectionLostInFlight: messages on their way when the connection breaks
+// go out over the next one, at once.
+func TestConnectionLostInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f *fakeBroker
+		f = &fakeBroker{answer: func(conn int, p *packets.ControlPacket) ([]packets.Packet, bool) {
+			if _, ok := p.Content.(*packets.Publish); ok && conn == 1 {
+				return nil, true // swallows it
+			}
+			return obey(p), true
+		}}
+		c, _ := startClient(t, mqtt.ClientOptions{Dial: f.Dial})
+		c.Publish(retained("a", "1"), car.Message{Topic: "e", Payload: "1"})
+		wait(time.Second)
+		start := time.Now()
+		f.cut()
+		drained(t, c)
+		if d := time.Since(start); d > time.Second {
+			t.Errorf("sent again after %v", d)
+		}
+		if s := c.Stats(); s.Published != 2 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestNeverAcknowledgedIsSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen atomic.Int32
+		f := &fakeBroker{answer: func(_ int, p *packets.ControlPacket) ([]packets.Packet, bool) {
+			if _, ok := p.Content.(*packets.Publish); ok && seen.Add(1) < 3 {
+				return nil, true
+			}
+			return obey(p), true
+		}}
+		c, _ := startClient(t, mqtt.ClientOptions{Dial: f.Dial})
+		c.Publish(retained("a", "1"))
+		wait(11 * time.Second)
+		if s := c.Stats(); seen.Load() != 3 || s.Published != 1 || !s.Connected {
+			t.Errorf("seen %d times; %+v", seen.Load(), s)
+		}
+	})
+}
+
+func TestRefusedMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var topics []string
+		f := &fakeBroker{answer: func(_ int, p *packets.ControlPacket) ([]packets.Packet, bool) {
+			switch m := p.Content.(type) {
+			case *packets.Connect:
+				return []packets.Packet{connack(0, &packets.Properties{MaximumPacketSize: new(uint32(1000))})}, true
+			case *packets.Publish:
+				topics = append(topics, m.Topic)
+				if m.Topic == "forbidden" {
+					return []packets.Packet{puback(m, 0x87)}, true
+				}
+			}
+			return obey(p), true
+		}}
+		var log lines
+		c, _ := startClient(t, mqtt.ClientOptions{Dial: f.Dial, Log: zerolog.New(&log)})
+		c.Publish(retained("large", strings.Repeat("x", 1000)), retained("forbidden", "1"), retained("fine", "1"))
+		drained(t, c)
+		wait(time.Hour)
+		if !slices.Equal(topics, []string{"forbidden", "fine"}) && !slices.Equal(topics, []string{"fine", "forbidden"}) {
+			t.Errorf("sent %v", topics)
+		}
+		if s := c.Stats(); s.Refused != 2 || s.Published != 1 || !s.Connected || !strings.Contains(log.String(), "0x87") {
+			t.Errorf("%+v\n%s", s, log.String())
+		}
+	})
+}
+
+// TestWindow: no more is in flight than the broker wants, nor than twenty.
+func TestWindow(t *testing.T) {
+	for _, c := range []struct{ broker, want int }{{0, 20}, {3, 3}, {1000, 20}} {
+		t.Run(fmt.Sprint(c.broker), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var inFlight atomic.Int32
+				f := &fakeBroker{answer: func(_ int, p *packets.ControlPacket) ([]packets.Packet, bool) {
+					switch p.Content.(type) {
+					case *packets.Connect:
+						props := &packets.Properties{}
+						if c.broker > 0 {
+							props.ReceiveMaximum = new(uint16(c.broker))
+						}
+						return []packets.Packet{connack(0, props)}, true
+					case *packets.Publish:
+						inFlight.Add(1)
+						return nil, true
+					}
+					return obey(p), true
+				}}
+				client, _ := startClient(t, mqtt.ClientOptions{Dial: f.Dial})
+				for i := range 100 {
+					client.Publish(retained(fmt.Sprint(i), "1"))
+				}
+				wait(time.Second)
+				if n := int(inFlight.Load()); n != c.want || client.Stats().InFlight != n {
+					t.Errorf("%d in flight", n)
+				}
+			})
+		})
+	}
+}
+
+// TestConnectPacket: what the client says of itself.
+func TestConnectPacket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		greeting := make(chan *packets.Connect, 1)
+		wishes := make(chan *packets.Subscribe, 1)
+		f := &fakeBroker{answer: func(_ int, p *packets.ControlPacket) ([]packets.Packet, bool) {
+			switch c := p.Content.(type) {
+			case *packets.Connect:
+				greeting <- c
+			case *packets.Subscribe:
+				wishes <- c
+			}
+			return obey(p), true
+		}}
+		startClient(t, mqtt.ClientOptions{Dial: f.Dial, Status: status, User: "u", Password: "p",
+			Filters: []mqtt.Filter{{Topic: "orders/+", NoRetained: true}, {Topic: "homeassistant/#"}}})
+		got := <-greeting
+		type said struct {
+			CleanStart                             bool
+			KeepAlive, Receive                     uint16
+			Session, Delay                         uint32
+			Problems, QoS                          byte
+			Retain                                 bool
+			User, Password, Topic, Payload, Client string
+		}
+		if diff := cmp.Diff(said{
+			KeepAlive: 15, Receive: 100, Session: 60, Delay: 10, Problems: 1, QoS: 1, Retain: true,
+			User: "u", Password: "p", Topic: status, Payload: "offline", Client: "wheelhouse_test",
+		}, said{
+			got.CleanStart, got.KeepAlive, *got.Properties.ReceiveMaximum, *got.Properties.SessionExpiryInterval,
+			*got.WillProperties.WillDelayInterval, *got.Properties.RequestProblemInfo, got.WillQOS, got.WillRetain,
+			got.Username, string(got.Password), got.WillTopic, string(got.WillMessage), got.ClientID,
+		}); diff != "" {
+			t.Errorf("CONNECT (-want +got):\n%s", diff)
+		}
+		want := []packets.SubOptions{
+			{Topic: status, QoS: 1, RetainHandling: 2, RetainAsPublished: true},
+			{Topic: "orders/+", QoS: 1, RetainHandling: 2, RetainAsPublished: true},
+			{Topic: "homeassistant/#", QoS: 1},
+		}
+		if diff := cmp.Diff(want, (<-wishes).Subscriptions); diff != "" {
+			t.Errorf("SUBSCRIBE (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestDeadLine: a peer that is silently gone is noticed by the keep-alive.
+func TestDeadLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeBroker{answer: func(conn int, p *packets.ControlPacket) ([]packets.Packet, bool) {
+			if _, greets := p.Content.(*packets.Connect); greets || conn > 1 {
+				return obey(p), true
+			}
+			return nil, true
+		}}
+		c, _ := startClient(t, mqtt.ClientOptions{Dial: f.Dial})
+		wait(31 * time.Second)
+		if n := f.connections(); n != 2 || !c.Stats().Connected {
+			t.Errorf("%d connections; %+v", n, c.Stats())
+		}
+	})
+}
+
+// TestMessagesArriveInOrder: of a thousand none is lost or overtaken, and
+// OnUp comes first.
+func TestMessagesArriveInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startBroker(t, mqtt.BrokerOptions{})
+		o := observer(t, b)
+		o.publish(t, retained("in/kept", "0"))
+		var got []string
+		_, stop := startClient(t, mqtt.ClientOptions{Dial: b.Dial, Status: status,
+			Filters: []mqtt.Filter{{Topic: "in/#"}, {Topic: "order/#", NoRetained: true}},
+			OnUp:    func() { got = append(got, "up") },
+			OnDown:  func() { got = append(got, "down") },
+			OnMessage: func(m mqtt.Inbound) {
+				got = append(got, fmt.Sprint(m.Topic, " ", string(m.Payload), " ", m.Retained))
+			}})
+		synctest.Wait()
+		want := []string{"up", "in/kept 0 true"}
+		for i := range 1000 {
+			o.publish(t, car.Message{Topic: "in/x", Payload: fmt.Sprint(i)})
+			want = append(want, fmt.Sprintf("in/x %d false", i))
+		}
+		o.publish(t, retained("in/y", "1"))    // as it happens: no flag
+		o.publish(t, retained("order/y", "1")) // as its sender set it
+		want = append(want, "in/y 1 false", "order/y 1 true", "down")
+		stop()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestDrainedGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := mqtt.NewClient(mqtt.ClientOptions{URL: "mqtt://nobody"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Publish(retained("a", "1"))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.Drained(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestShutdownIsBounded: a broker that has stopped listening does not hold up
+// the end.
+func TestShutdownIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeBroker{answer: func(_ int, p *packets.ControlPacket) ([]packets.Packet, bool) {
+			if _, ok := p.Content.(*packets.Publish); ok {
+				return nil, true
+			}
+			return obey(p), true
+		}}
+		c, stop := startClient(t, mqtt.ClientOptions{Dial: f.Dial, Status: status})
+		c.Publish(retained("a", "1"))
+		wait(10 * time.Second)
+		start := time.Now()
+		stop()
+		if d := time.Since(start); d > 6*time.Second {
+			t.Errorf("took %v", d)
+		}
+	})
+}
+
+func TestNewClientErrors(t *testing.T) {
+	for url, want := range map[string]string{
+		"":                        "unknown scheme",
+		"http://host":             "unknown scheme",
+		"mqtt://":                 "no host",
+		"mqtt://user:hush@host":   "mqtt.user",
+		"mqtt://user:hush@ho st%": "no URL",
+		"mqtt://host:port":        "no URL",
+	} {
+		_, err := mqtt.NewClient(mqtt.ClientOptions{URL: url})
+		if err == nil || !strings.Contains(err.Error(), "mqtt.url") || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "hush") {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+	for _, url := range []string{"mqtt://h", "tcp://h:1", "mqtts://h", "ssl://h", "tls://h", "ws://h/mqtt", "wss://[::1]/mqtt"} {
+		if _, err := mqtt.NewClient(mqtt.ClientOptions{URL: url}); err != nil {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package mqtt
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/eclipse/paho.golang/autopaho"
+	"github.com/eclipse/paho.golang/packets"
+	"github.com/eclipse/paho.golang/paho"
+)
+
+// failed notes a connection that did not come about.
+func (c *Client) failed(err error) {
+	c.line.failed(denied(err))
+	c.complain("no connection with the MQTT broker", explain(err))
+}
+
+// lost notes why a connection ended.
+func (c *Client) lost(err error) { c.note(fmt.Errorf("connection lost: %w", err)) }
+
+// dismissed notes that, and why, the broker ended the connection.
+func (c *Client) dismissed(d *paho.Disconnect) {
+	if d.ReasonCode == packets.DisconnectSessionTakenOver {
+		c.note(errors.New("another program connected with the same mqtt.client_id"))
+		return
+	}
+	reason := ""
+	if d.Properties != nil {
+		reason = d.Properties.ReasonString
+	}
+	c.note(fmt.Errorf("the broker ended the connection (code %#x) %s", d.ReasonCode, reason))
+}
+
+// note keeps an error for Stats and says it.
+func (c *Client) note(err error) {
+	c.mu.Lock()
+	c.stats.LastError = err.Error()
+	c.mu.Unlock()
+	c.o.Log.Warn().Err(err).Msg("MQTT")
+}
+
+// complain notes an error; one that repeats itself is said once.
+func (c *Client) complain(what string, err error) {
+	c.mu.Lock()
+	c.stats.LastError = err.Error()
+	known := c.last == err.Error()
+	c.last = err.Error()
+	c.mu.Unlock()
+	if !known {
+		c.o.Log.Warn().Err(err).Str("broker", c.url.Redacted()).Msg(what)
+	}
+}
+
+// denied says whether the broker refused, so that trying again soon is useless.
+func denied(err error) bool {
+	var ack *autopaho.ConnackError
+	return errors.As(err, &ack) &&
+		(ack.ReasonCode == packets.ConnackBadUsernameOrPassword || ack.ReasonCode == packets.ConnackNotAuthorized)
+}
+
+// explain says what a failed attempt means and what to do about it.
+func explain(err error) error {
+	var ack *autopaho.ConnackError
+	if errors.As(err, &ack) {
+		return explainConnack(ack)
+	}
+	var dial *dialError
+	if errors.As(err, &dial) {
+		return explainDial(dial.error)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errMQTT3
+	}
+	if strings.Contains(err.Error(), "tls: certificate required") { // TLS 1.3 says so after the handshake
+		return fmt.Errorf("mqtt.cert_file, mqtt.key_file: the broker wants a client certificate: %w", err)
+	}
+	return err
+}
+
+var errMQTT3 = errors.New("the broker hung up instead of answering an MQTT 5 greeting: " +
+	"if it speaks MQTT 3 only, use another (mosquitto 1.6 or newer speaks 5); " +
+	"otherwise check that mqtt.url names an MQTT port, with mqtts:// where it wants TLS")
+
+func explainConnack(ack *autopaho.ConnackError) error {
+	switch ack.ReasonCode {
+	case packets.ConnackBadUsernameOrPassword, packets.ConnackNotAuthorized:
+		return fmt.Errorf("mqtt.user, mqtt.password: the broker refuses them (code %#x)", ack.ReasonCode)
+	case packets.ConnackUnsupportedProtocolVersion:
+		return errMQTT3
+	case packets.ConnackInvalidClientID:
+		return errors.New("mqtt.client_id: the broker refuses it")
+	}
+	return fmt.Errorf("the broker refuses the connection (code %#x) %s", ack.ReasonCode, ack.Reason)
+}
+
+func explainDial(err error) error {
+	var authority x509.UnknownAuthorityError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &authority):
+		return fmt.Errorf("mqtt.ca_file: the broker's certificate is signed by nobody known here: %w", err)
+	case errors.As(err, &record):
+		return fmt.Errorf("mqtt.url: the broker speaks no TLS at this port: %w", err)
+	}
+	return err
+}
+
+// dialError marks an error from before the first byte of MQTT.
+type dialError struct{ error }
+
+// Unwrap returns what happened.
+func (e *dialError) Unwrap() error { return e.error }

@@ -1,0 +1,146 @@
+package mqtt
+
+import (
+	"sync"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+	"github.com/rs/zerolog"
+)
+
+// hook is where mochi asks us: who may do what, what becomes of retained
+// messages, and the mending of what options cannot mend.
+type hook struct {
+	mochi.HookBase
+	access    *access
+	keep      *keeping
+	server    *mochi.Server
+	maxPacket uint32
+	log       zerolog.Logger
+
+	newest sync.Map // client id -> *mochi.Client that has it
+}
+
+// ID names the hook in mochi's log.
+func (h *hook) ID() string { return "wheelhouse" }
+
+// Provides says which questions mochi should ask.
+func (h *hook) Provides(b byte) bool {
+	switch b {
+	case mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnSessionEstablish,
+		mochi.OnDisconnect, mochi.OnClientExpired, mochi.OnSubscribe, mochi.OnPacketEncode, mochi.OnWill,
+		mochi.OnRetainMessage, mochi.OnRetainedExpired:
+		return true
+	}
+	return false
+}
+
+// own says whether a client is the program's own.
+func own(cl *mochi.Client) bool { return cl.Net.Listener == memory }
+
+// user is who a client has shown to be.
+func (h *hook) user(cl *mochi.Client) User { return h.access.users[string(cl.Properties.Username)] }
+
+// OnConnect gives each user client ids of its own: nobody takes over the session
+// of another, least of all the program's. (A name has no slash.)
+func (h *hook) OnConnect(cl *mochi.Client, pk packets.Packet) error {
+	name := string(pk.Connect.Username)
+	if own(cl) {
+		name = ""
+	}
+	cl.ID = name + "/" + cl.ID
+	return nil
+}
+
+// OnConnectAuthenticate says whether a client is who it says.
+func (h *hook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
+	if own(cl) || h.access.knows(string(pk.Connect.Username), string(pk.Connect.Password)) {
+		return true
+	}
+	h.log.Warn().Str("client", cl.Net.Remote).Bytes("user", pk.Connect.Username).
+		Msg("MQTT user or password is wrong: see broker.users")
+	return false
+}
+
+// OnACLCheck says whether a client may subscribe to a filter, be sent a message
+// of a topic, or write it. mochi asks the first two in one voice.
+func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
+	switch {
+	case own(cl):
+		return topic != ""
+	case write:
+		return h.access.mayWrite(h.user(cl), topic)
+	}
+	return topic != "" && h.access.maySubscribe(h.user(cl), topic)
+}
+
+// OnSessionEstablish looks at a client that has just been let in.
+func (h *hook) OnSessionEstablish(cl *mochi.Client, _ packets.Packet) {
+	h.newest.Store(cl.ID, cl)
+	// An alias is made before its message is dropped in a full queue; the next
+	// message would have no topic.
+	cl.Properties.Props.TopicAliasMaximum = 0
+	// mochi publishes wills without asking.
+	if w := cl.Properties.Will; w.Flag != 0 && !own(cl) && !h.access.mayWrite(h.user(cl), w.TopicName) {
+		h.log.Warn().Str("topic", w.TopicName).Bytes("user", cl.Properties.Username).
+			Msg("an MQTT client's last will is to a topic it may not write: ignored")
+		cl.Properties.Will = mochi.Will{}
+	}
+}
+
+// OnDisconnect forgets a client.
+func (h *hook) OnDisconnect(cl *mochi.Client, _ error, _ bool) {
+	h.newest.CompareAndDelete(cl.ID, cl)
+	// mochi limits what CONNECT asks for, but not DISCONNECT.
+	p := &cl.Properties.Props
+	p.SessionExpiryInterval = min(p.SessionExpiryInterval, maxSession)
+}
+
+// OnClientExpired removes a client's subscriptions, which mochi leaves behind.
+func (h *hook) OnClientExpired(cl *mochi.Client) { h.server.UnsubscribeClient(cl) }
+
+// OnSubscribe grants QoS 0: mochi keeps identifiers of both directions in one
+// map, so that a client which sends and receives at QoS 1 loses messages, and its
+// backlog can lock the whole broker.
+func (h *hook) OnSubscribe(_ *mochi.Client, pk packets.Packet) packets.Packet {
+	for i := range pk.Filters {
+		pk.Filters[i].Qos = 0
+	}
+	return pk
+}
+
+// OnPacketEncode tells clients the largest packet, which mochi enforces but does
+// not say.
+func (h *hook) OnPacketEncode(_ *mochi.Client, pk packets.Packet) packets.Packet {
+	if pk.FixedHeader.Type == packets.Connack {
+		pk.Properties.MaximumPacketSize = h.maxPacket
+	}
+	return pk
+}
+
+// OnWill drops the will of a connection whose client has connected again: mochi
+// may take it up late, and a client that is there would be told offline. The
+// delay goes too, or the late will would replace the new connection's.
+func (h *hook) OnWill(cl *mochi.Client, w mochi.Will) (mochi.Will, error) {
+	if newest, ok := h.newest.Load(cl.ID); ok && newest != cl {
+		cl.Properties.Will.WillDelayInterval = 0
+		return mochi.Will{}, nil // to no topic: reaches nobody
+	}
+	return w, nil
+}
+
+// OnRetainMessage keeps a retained message, before its sender is told that it
+// has arrived.
+func (h *hook) OnRetainMessage(cl *mochi.Client, pk packets.Packet, _ int64) {
+	if err := h.keep.retained(pk.TopicName, own(cl)); err != nil {
+		h.log.Error().Err(err).Str("topic", pk.TopicName).Msg("a retained message could not be stored")
+		cl.Stop(err) // no acknowledgement for what would not survive
+	}
+}
+
+// OnRetainedExpired forgets a retained message.
+func (h *hook) OnRetainedExpired(topic string) {
+	if err := h.keep.forget(topic); err != nil {
+		h.log.Error().Err(err).Str("topic", topic).Msg("an expired retained message could not be removed")
+	}
+}
