@@ -56,7 +56,8 @@ func TestExampleHoldsEveryKey(t *testing.T) {
 	}
 	shown := written(root(), doc.Content[0], "")
 	if want := root().paths(""); !slices.Equal(shown, want) {
-		t.Errorf("the example has\n%s\nand should have\n%s", strings.Join(shown, "\n"), strings.Join(want, "\n"))
+		t.Errorf("the example has\n%s\nand should have\n%s",
+			strings.Join(shown, "\n"), strings.Join(want, "\n"))
 	}
 }
 
@@ -85,10 +86,11 @@ func TestExampleExplainsEveryKey(t *testing.T) {
 	}
 	previous := ""
 	for line := range strings.Lines(string(data)) {
-		_, value, key := strings.Cut(strings.TrimSpace(commented.ReplaceAllString(line, "$1$2")), ":")
-		isComment := strings.HasPrefix(strings.TrimSpace(line), "# ")
-		if key && !isComment && strings.TrimSpace(value) != "" && !strings.HasPrefix(strings.TrimSpace(previous), "# ") {
-			t.Errorf("nothing is said above %q", strings.TrimSpace(line))
+		line = strings.TrimSpace(commented.ReplaceAllString(line, "$1$2"))
+		_, value, _ := strings.Cut(line, ":")
+		sentence := strings.HasPrefix(line, "# ")
+		if value != "" && !sentence && !strings.HasPrefix(previous, "# ") {
+			t.Errorf("nothing is said above %q", line)
 		}
 		previous = line
 	}
@@ -110,7 +112,8 @@ func TestPrint(t *testing.T) {
 	file := filepath.Join(dir, "w.yaml")
 	for path, content := range map[string]string{
 		secret: "hidden\n",
-		file: "mqtt: {password_file: " + secret + "}\ncars:\n  volvo: {password: hidden}\n  audi: {capacity: 95}\n" +
+		file: "mqtt: {password_file: " + secret + "}\n" +
+			"cars:\n  volvo: {password: hidden}\n  audi: {capacity: 95}\n" +
 			"http:\n  trusted_proxies:\n    - 10.0.0.1\n    - 10.1.0.0/16\n",
 	} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {

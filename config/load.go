@@ -34,7 +34,6 @@ func Load(from Sources) (*Config, error) {
 	err = k.UnmarshalWithConf("", c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
 		TagName:     "koanf",
 		ErrorUnused: true,
-		ZeroFields:  true, // a list replaces the default's
 		MatchName:   func(key, field string) bool { return key == field },
 		DecodeHook:  mapstructure.TextUnmarshallerHookFunc(),
 	}})

@@ -166,8 +166,8 @@ func TestLoad(t *testing.T) {
 		},
 		"what containers set for a service": {
 			given{env: []string{
-				"WHEELHOUSE_PORT=tcp://10.0.0.1:80", "WHEELHOUSE_PORT_8480_TCP=tcp://1", "WHEELHOUSE_SERVICE_HOST=h",
-				"WHEELHOUSE_CONFIG=/etc/x",
+				"WHEELHOUSE_PORT=tcp://10.0.0.1:80", "WHEELHOUSE_PORT_8480_TCP=tcp://1",
+				"WHEELHOUSE_SERVICE_HOST=h", "WHEELHOUSE_CONFIG=/etc/x",
 			}},
 			func(*config.Config) {},
 		},
@@ -212,7 +212,9 @@ func TestLastSourceWins(t *testing.T) {
 		if problems != "" {
 			rt.Fatal(problems)
 		}
-		got := map[string]string{"user": c.MQTT.User, "prefix": c.MQTT.Prefix, "client_id": c.MQTT.ClientID}
+		got := map[string]string{
+			"user": c.MQTT.User, "prefix": c.MQTT.Prefix, "client_id": c.MQTT.ClientID,
+		}
 		for _, key := range keys {
 			if got[key] != want[key] {
 				rt.Errorf("%s = %q, want %q", key, got[key], want[key])
@@ -247,7 +249,8 @@ func TestEmbedded(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	f.Add("mqtt: {url: 'mqtt://b:1883', min_interval: 30}", `{"cars": [{"id": "a"}]}`, "WHEELHOUSE_MQTT__PREFIX=x")
+	f.Add("mqtt: {url: 'mqtt://b:1883', min_interval: 30}", `{"cars": [{"id": "a"}]}`,
+		"WHEELHOUSE_MQTT__PREFIX=x")
 	f.Add("a: &a [*a]\n<<: 1\n? [x]\n: 2", `{"a": [1e999, "\ud83d"]}`, "WHEELHOUSE_CARS____NAME=x")
 	f.Add("cars: {a: {capacity: .inf}}\n---\nx: 1", "{", "WHEELHOUSE_=\x00")
 	f.Add("state_dir: !!binary aGk=\nlog: [1, {2: 3}]", "[]", "WHEELHOUSE_BROKER__USERS__A.B__CARS=,")

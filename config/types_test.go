@@ -20,13 +20,13 @@ func TestSecretNeverShows(t *testing.T) {
 	s := config.Secret("hidden")
 	var log bytes.Buffer
 	logger := zerolog.New(&log)
-	logger.Info().Any("a", s).Stringer("b", s).Interface("c", holder{s}).Fields(map[string]any{"d": s}).
-		Err(fmt.Errorf("login as %s", s)).Send()
+	logger.Info().Any("a", s).Stringer("b", s).Interface("c", holder{s}).
+		Fields(map[string]any{"d": s}).Err(fmt.Errorf("login as %s", s)).Send()
 	asJSON, _ := json.Marshal(holder{s})
 	asYAML, _ := yaml.Marshal(holder{s})
 	shown := map[string]string{"zerolog": log.String(), "json": string(asJSON), "yaml": string(asYAML)}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
-		shown[verb] = fmt.Sprintf(verb, s) + fmt.Sprintf(verb, holder{s}) + fmt.Sprintf(verb, []any{s, holder{s}})
+		shown[verb] = fmt.Sprintf(verb, s) + fmt.Sprintf(verb, []any{s, holder{s}})
 	}
 	for way, text := range shown {
 		if strings.Contains(text, "hidden") || strings.Contains(text, fmt.Sprintf("%x", "hidden")) {
@@ -44,14 +44,16 @@ func TestSecretNeverShows(t *testing.T) {
 func TestDuration(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"0": 0, "0s": 0, "90s": 90 * time.Second, "3m": 3 * time.Minute, "1h30m": 90 * time.Minute,
-		"30d": 720 * time.Hour, "1.5h": 90 * time.Minute, "250ms": 250 * time.Millisecond, "-5s": -5 * time.Second,
-		"106751d": 106751 * 24 * time.Hour,
+		"30d": 720 * time.Hour, "1.5h": 90 * time.Minute, "250ms": 250 * time.Millisecond,
+		"-5s": -5 * time.Second, "106751d": 106751 * 24 * time.Hour,
 	} {
 		if got, err := config.ParseDuration(text); err != nil || got.Std() != want {
 			t.Errorf("%s = %v, %v; want %v", text, got.Std(), err, want)
 		}
 	}
-	for _, text := range []string{"", "30", "1e3", "-1", "106752d", "-106752d", "d", "1d2h", "2562048h", "5 m", "0x1"} {
+	for _, text := range []string{
+		"", "30", "1e3", "-1", "106752d", "-106752d", "d", "1d2h", "2562048h", "5 m", "0x1",
+	} {
 		if got, err := config.ParseDuration(text); err == nil {
 			t.Errorf("%q = %v, want an error", text, got)
 		}
@@ -76,7 +78,9 @@ func TestSize(t *testing.T) {
 			t.Errorf("%s = %d, %v; want %d", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "64", "64M", "1.5GiB", "MiB", "8589934592GiB", "-8589934593GiB", "64mib"} {
+	for _, text := range []string{
+		"", "64", "64M", "1.5GiB", "MiB", "8589934592GiB", "-8589934593GiB", "64mib",
+	} {
 		if got, err := config.ParseSize(text); err == nil {
 			t.Errorf("%q = %d, want an error", text, got)
 		}

@@ -48,13 +48,9 @@ func ACME(o ACMEOptions) *Certificates {
 	served := config.TLSConfig()
 	served.MinVersion = tls.VersionTLS12
 	return &Certificates{
-		config: served,
-		solve:  issuer.HTTPChallengeHandler,
-		serveFrom: func(httpPort, tlsPort int) {
-			// certmagic opens listeners of its own unless it finds ours on these ports.
-			issuer.AltHTTPPort, issuer.AltTLSALPNPort = httpPort, tlsPort
-			issuer.DisableHTTPChallenge = httpPort == 0
-		},
+		config:    served,
+		solve:     issuer.HTTPChallengeHandler,
+		serveFrom: func(httpPort, tlsPort int) { answerFrom(issuer, httpPort, tlsPort) },
 		keep: func(ctx context.Context) error {
 			defer cache.Stop()
 			if err := config.ManageAsync(ctx, []string{o.Domain}); err != nil {
@@ -64,6 +60,13 @@ func ACME(o ACMEOptions) *Certificates {
 			return nil
 		},
 	}
+}
+
+// answerFrom makes certmagic rely on our listeners: on any other port it would
+// open one of its own. Without a plain listener (port 0) there is no HTTP-01.
+func answerFrom(issuer *certmagic.ACMEIssuer, httpPort, tlsPort int) {
+	issuer.AltHTTPPort, issuer.AltTLSALPNPort = httpPort, tlsPort
+	issuer.DisableHTTPChallenge = httpPort == 0
 }
 
 // zapToZerolog hands certmagic's log lines to zerolog. What it calls news is

@@ -112,7 +112,8 @@ func TestFilesAtStart(t *testing.T) {
 	dir := t.TempDir()
 	pair := writePair(t, dir, "one")
 	replace(t, pair.key, []byte("broken"))
-	if _, err := Files(pair.cert, pair.key, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), pair.key) {
+	_, err := Files(pair.cert, pair.key, zerolog.Nop())
+	if err == nil || !strings.Contains(err.Error(), pair.key) {
 		t.Errorf("a broken pair is no start: %v", err)
 	}
 }

@@ -44,10 +44,12 @@ func forwarded(trusted []netip.Prefix, r *http.Request) *http.Request {
 	if client := clientOf(trusted, peer, r.Header.Values(forwardedFor)); client != peer {
 		told.RemoteAddr = net.JoinHostPort(client.String(), "0") // the port is not told
 	}
-	if proto := strings.ToLower(last(r.Header.Values(forwardedProto))); proto == "http" || proto == "https" {
+	switch proto := strings.ToLower(last(r.Header.Values(forwardedProto))); proto {
+	case "http", "https":
 		url.Scheme = proto
 	}
-	if host := last(r.Header.Values(forwardedHost)); host != "" && !strings.ContainsAny(host, " /\\@?#") {
+	host := last(r.Header.Values(forwardedHost))
+	if host != "" && !strings.ContainsAny(host, " /\\@?#") {
 		told.Host = host
 	}
 	return &told

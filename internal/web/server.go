@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +73,8 @@ func New(o Options) (*Server, error) {
 		// Whichever of the two listeners starts first settles for both whether
 		// HTTP/2 is spoken, and the plain one asks only here.
 		s.http.TLSConfig = o.Certificates.Config()
-		s.http.TLSConfig.NextProtos = append(s.http.TLSConfig.NextProtos, "h2", "http/1.1")
+		protocols := []string{"h2", "http/1.1"}
+		s.http.TLSConfig.NextProtos = slices.Concat(s.http.TLSConfig.NextProtos, protocols)
 	}
 	return s, nil
 }

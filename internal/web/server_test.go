@@ -158,7 +158,8 @@ func TestTakenPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = New(Options{
-		Listen: "127.0.0.1:0", TLSListen: l.Addr().String(), Certificates: certs, Setting: "http", Log: zerolog.Nop(),
+		Listen: "127.0.0.1:0", TLSListen: l.Addr().String(), Certificates: certs,
+		Setting: "http", Log: zerolog.Nop(),
 	})
 	if err == nil || !strings.HasPrefix(err.Error(), "http.tls.listen: ") {
 		t.Errorf("error %v does not say which setting", err)
@@ -189,7 +190,8 @@ func TestSlowBodyIsTheHandlersAffair(t *testing.T) {
 		})
 		c := p.dial()
 		go func() {
-			_, _ = io.WriteString(c, "POST /csv HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nConnection: close\r\n\r\na")
+			_, _ = io.WriteString(c, "POST /csv HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n"+
+				"Connection: close\r\n\r\na")
 			<-time.After(time.Hour)
 			_, _ = io.WriteString(c, "b")
 		}()
@@ -221,7 +223,8 @@ func TestLargeHeader(t *testing.T) {
 		p, _ := piped(t, ok)
 		c := p.dial()
 		go func() {
-			_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\nX: "+strings.Repeat("x", 32<<10)+"\r\n\r\n")
+			large := strings.Repeat("x", 32<<10)
+			_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\nX: "+large+"\r\n\r\n")
 		}()
 		line := make([]byte, 12)
 		if _, err := io.ReadFull(c, line); err != nil || string(line) != "HTTP/1.1 431" {
