@@ -63,8 +63,8 @@ type Bridge struct {
 // vehicle is a car: its present, and what its records add up to.
 type vehicle struct {
 	*live
-	records
-	raw string // the newest report as JSON, if carstats.raw
+	sums records
+	raw  string // the newest report as JSON, if carstats.raw
 }
 
 // job is a batch on its way to the store, and who waits for it.
@@ -98,10 +98,10 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 	for _, row := range rows {
 		v := b.vehicle(row.ID)
-		if err := v.load(row.State, row.Seen); err != nil {
+		if err := v.live.load(row.State, row.Seen); err != nil {
 			return nil, fmt.Errorf("the state of car %s cannot be read: %w", row.ID, err)
 		}
-		if err := v.records.load(o.Store.Read(ctx), row); err != nil {
+		if err := v.sums.load(o.Store.Read(ctx), row); err != nil {
 			return nil, fmt.Errorf("the records of car %s cannot be read: %w", row.ID, err)
 		}
 		b.cars[row.ID] = v
@@ -111,8 +111,8 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 
 func (b *Bridge) vehicle(id car.ID) *vehicle {
 	return &vehicle{
-		live:    newLive(id, b.Table, b.Topics, b.Calm, b.Silent),
-		records: records{id: id, capacity: b.Profiles[id].Capacity},
+		live: newLive(id, b.Table, b.Topics, b.Calm, b.Silent),
+		sums: records{id: id, capacity: b.Profiles[id].Capacity},
 	}
 }
 
@@ -257,7 +257,7 @@ func (b *Bridge) adopt(w *writing) {
 	for _, id := range w.order {
 		v := w.cars[id]
 		b.cars[id] = v.vehicle
-		if err := v.settle(b.Store.Read(context.Background()), v.change); err != nil {
+		if err := v.sums.settle(b.Store.Read(context.Background()), v.change); err != nil {
 			b.Log.Error().Err(err).Str("car", string(id)).Msg("trips cannot be computed")
 		}
 		grown := len(v.seen)
@@ -277,7 +277,7 @@ func (b *Bridge) adopt(w *writing) {
 func (v *vehicle) updated(charges []Charge, now time.Time) (out []car.Message) {
 	for _, c := range charges {
 		if c.End != 0 && now.Sub(time.UnixMilli(c.End)) <= eventAge {
-			details := json.RawMessage(c.JSON(v.size(v.seenCapacity())))
+			details := json.RawMessage(c.JSON(v.sums.size(v.seenCapacity())))
 			out = append(out, v.event(car.SessionUpdated, c.End, details))
 		}
 	}
@@ -297,30 +297,24 @@ func (b *Bridge) remember(v *vehicle) {
 
 // documents are the JSON topics of a car.
 func (v *vehicle) documents(now time.Time) (out []car.Message) {
-	out = append(out, v.document("last_trip", v.lastTrip(now), car.AtOnce, now)...)
-	out = append(out, v.document("last_charge", v.lastCharge(v.seenCapacity()), car.AtOnce, now)...)
+	out = append(out, v.document("last_trip", v.sums.lastTrip(now), car.AtOnce, now)...)
+	out = append(out, v.document("last_charge", v.sums.lastCharge(v.seenCapacity()), car.AtOnce, now)...)
 	out = append(out, v.document("raw", v.raw, car.AtOnce, now)...)
 	return append(out, v.document("diagnostics", v.diagnostics(now), car.Minutely, now)...)
 }
 
 // refresh computes what the records yield at now.
 func (v *vehicle) refresh(now time.Time) {
-	for path, value := range v.records.values(now, v.seenCapacity(), v.seen) {
+	for path, value := range v.sums.values(now, v.seenCapacity(), v.seen) {
 		v.computed[path] = value
 	}
-}
-
-// seenCapacity is what the car takes its battery for, in Wh, 0 for unknown.
-func (v *vehicle) seenCapacity() float64 {
-	kWh, _ := v.Was["battery_capacity"].Float()
-	return kWh * 1000
 }
 
 // tick does what time alone brings.
 func (b *Bridge) tick(ctx context.Context) {
 	now := b.Now()
 	for _, v := range b.cars {
-		if v.tripEnds(now) {
+		if v.sums.tripEnds(now) {
 			v.refresh(now)
 			b.Publish(v.publish(now)...)
 			b.Publish(v.documents(now)...)
@@ -338,7 +332,7 @@ func (b *Bridge) tick(ctx context.Context) {
 func (b *Bridge) next() time.Time {
 	next := b.Now().Add(time.Minute)
 	for _, v := range b.cars {
-		for _, t := range []time.Time{v.live.next(), v.records.next()} {
+		for _, t := range []time.Time{v.live.next(), v.sums.next()} {
 			if !t.IsZero() && t.Before(next) {
 				next = t
 			}
@@ -350,9 +344,9 @@ func (b *Bridge) next() time.Time {
 // prune removes records older than store.keep.
 func (b *Bridge) prune(ctx context.Context, now time.Time) {
 	for id, v := range b.cars {
-		removed, err := b.Store.Prune(ctx, id, now.Add(-b.Keep), v.energyOf(v.seenCapacity()))
+		removed, err := b.Store.Prune(ctx, id, now.Add(-b.Keep), v.sums.energyOf(v.seenCapacity()))
 		if err == nil && removed > 0 {
-			err = v.reload(b.Store.Read(ctx))
+			err = v.sums.reload(b.Store.Read(ctx))
 			b.Log.Info().Str("car", string(id)).Int("records", removed).Msg("records older than store.keep removed")
 		}
 		if err != nil {

@@ -382,3 +382,18 @@ func (l *live) load(saved []byte, seen []string) error {
 	l.state = s
 	return nil
 }
+
+// SeenCapacity is what a car takes its battery for, in Wh, by the state that
+// the store keeps of it; 0 for unknown.
+func SeenCapacity(saved []byte) float64 {
+	var s state
+	if json.Unmarshal(saved, &s) != nil {
+		return 0
+	}
+	return s.seenCapacity()
+}
+
+func (s state) seenCapacity() float64 {
+	kWh, _ := s.Was["battery_capacity"].Float()
+	return kWh * 1000
+}

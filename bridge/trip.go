@@ -33,8 +33,8 @@ type Trip struct {
 	first, last car.Point // last also remembers the newest known altitude and place
 }
 
-// begins says whether p, the next point after the trip so far, opens a new one.
-func (t Trip) begins(p car.Point) bool {
+// Begins says whether p, the next point after the trip so far, opens a new one.
+func (t Trip) Begins(p car.Point) bool {
 	return t.Points == 0 || t.Closed || p.Marker == car.Begin || p.Marker == car.Lone ||
 		time.Duration(p.At-t.End)*time.Millisecond > tripGap
 }
@@ -196,7 +196,7 @@ func Trips(points iter.Seq2[car.Point, error]) iter.Seq2[Trip, error] {
 				yield(Trip{}, err)
 				return
 			}
-			if t.Points > 0 && t.begins(p) {
+			if t.Points > 0 && t.Begins(p) {
 				if !yield(t, nil) {
 					return
 				}
@@ -216,7 +216,7 @@ type trips struct{ current, before Trip }
 
 // add appends a point that is newer than all before it.
 func (t *trips) add(p car.Point) {
-	if t.current.Points > 0 && t.current.begins(p) {
+	if t.current.Points > 0 && t.current.Begins(p) {
 		t.before, t.current = t.current, Trip{}
 	}
 	t.current = t.current.Add(p)
@@ -251,7 +251,7 @@ func newestTrips(r points) (trips, error) {
 			return trips{}, err
 		}
 		before := Trip{Points: 1, End: p.At, Closed: closes(p)}
-		if next.At != 0 && before.begins(next) {
+		if next.At != 0 && before.Begins(next) {
 			if starts++; starts == 2 {
 				break
 			}

@@ -55,7 +55,7 @@ func (w *writing) batch(tx *store.Tx, b car.Batch) (car.Receipt, error) {
 	if err != nil {
 		return car.Receipt{}, err
 	}
-	receipt, err := d.records(tx, b)
+	receipt, err := d.put(tx, b)
 	if err != nil {
 		return receipt, err
 	}
@@ -105,8 +105,8 @@ func (d *draft) adopt(tx *store.Tx) error {
 		return err
 	}
 	for _, row := range rows {
-		if row.ID == d.records.id {
-			return d.load(tx.Reader, row)
+		if row.ID == d.id {
+			return d.sums.load(tx.Reader, row)
 		}
 	}
 	return nil
@@ -125,15 +125,15 @@ func (b *Bridge) admit(id car.ID) error {
 	return nil
 }
 
-// records stores the batch's records.
-func (d *draft) records(tx *store.Tx, b car.Batch) (receipt car.Receipt, err error) {
+// put stores the batch's records.
+func (d *draft) put(tx *store.Tx, b car.Batch) (receipt car.Receipt, err error) {
 	if len(b.Points) > 0 {
 		c, err := tx.PutPoints(b.Car, b.Received, b.Points)
 		if err != nil {
 			return receipt, err
 		}
 		receipt.Add(c.Receipt)
-		d.change.rows = append(d.change.rows, c.Rows...)
+		d.change.rows = append(d.change.rows, c.Points...)
 	}
 	starts := map[int64]bool{}
 	if len(b.Sessions) > 0 {

@@ -21,4 +21,7 @@ type Message struct {
 	Topic   string
 	Payload string
 	Retain  bool
+	// Once makes a retained message that is told once and then forgotten: it is
+	// not repeated after a reconnection, as state is.
+	Once bool
 }

@@ -61,8 +61,7 @@ func (r *Receipt) Add(s Receipt) {
 	r.Apart += s.Apart
 }
 
-// The earliest time a record can have, and how far ahead of ours a car's clock
-// may be. Anything else is a wrong clock.
+// EarliestTime is the earliest time that a right clock can show.
 var EarliestTime = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // MaxAhead is how far ahead of ours a car's clock may be.

@@ -23,10 +23,11 @@ func (t Topics) Event(id ID) string { return t.Value(id, "event") }
 // Intake is where forwarded webhook bodies of a car are published.
 func (t Topics) Intake(id ID) string { return t.Prefix + "/intake/" + string(id) }
 
-// Filters are the subscriptions for what others tell the program.
-func (t Topics) Filters() []string {
-	return []string{t.Prefix + "/intake/+", t.Prefix + "/" + string(BridgeID) + "/+/set"}
-}
+// Intakes matches the intake topics of all cars.
+func (t Topics) Intakes() string { return t.Prefix + "/intake/+" }
+
+// BridgeSets matches the topics by which the program's own fields are written.
+func (t Topics) BridgeSets() string { return t.Set(BridgeID, "+") }
 
 // StateFilter matches every topic below the prefix.
 func (t Topics) StateFilter() string { return t.Prefix + "/#" }

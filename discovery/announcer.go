@@ -12,14 +12,19 @@ import (
 
 // How long the announcer waits, and what for.
 const (
-	quiet       = time.Second     // the broker has told all it retains when it was silent for so long,
-	longest     = 5 * time.Second // or when this has passed
-	gap         = 2 * time.Second // between two versions of one message: changes gather
-	removal     = 5 * time.Second // from telling that a component goes to the message without it
-	birthSoon   = time.Second     // Home Assistant's birth is answered no earlier,
-	birthSpread = 4 * time.Second // and by chance up to so much later
-	race        = time.Minute     // a message so young when Home Assistant starts may have been missed
-	settle      = 2 * time.Second // from the messages to the states that their entities need
+	quiet    = time.Second      // a broker so long silent has told all that it retains,
+	longest  = 5 * time.Second  // and so has one that has been given this long
+	gap      = 2 * time.Second  // between two versions of one message: changes gather
+	removal  = 5 * time.Second  // from telling a component to go to leaving it out
+	patience = 10 * time.Second // for the echo of what was sent
+
+	// Home Assistant's birth is answered after soon, and by chance up to spread
+	// later. What is younger than race then, its start may have missed. The
+	// states follow after settle.
+	soon   = time.Second
+	spread = 4 * time.Second
+	race   = time.Minute
+	settle = 2 * time.Second
 )
 
 // Step is what an event asks of the caller.
@@ -65,7 +70,7 @@ type Announcer struct {
 type phase uint8
 
 const (
-	offline    phase = iota // not yet connected: nothing is sent
+	offline    phase = iota // nothing is sent
 	collecting              // the broker is telling what it retains
 	live                    // the broker's topics are known
 )
@@ -100,19 +105,22 @@ func (a *Announcer) Filters() []string {
 }
 
 // Up says that the broker is connected, for the first time or again; it must
-// come before what is Heard on that connection. Every device that is known
-// should be announced within a second: messages of ours that no device wants
-// are cleared.
+// come before what is Heard on that connection. Every device that is known must
+// be announced before, or within a second: messages of ours that no device
+// wants are cleared then, and with them the entity ids that the user had given.
 func (a *Announcer) Up(now time.Time) Step {
 	a.phase, a.began, a.heard = collecting, now, now
 	if !a.cfg.Enabled {
 		a.phase = live
 	}
 	for _, e := range a.topics {
-		e.have, e.echoes, e.contested = "", nil, false
+		e.lost()
 	}
 	return a.run(Step{}, now)
 }
+
+// Down says that the connection is lost. Nothing is sent until Up.
+func (a *Announcer) Down() { a.phase = offline }
 
 // Announce says that a device is there, or what it has become. The program's
 // own device should be the first. A message whose content has not changed is
@@ -197,7 +205,7 @@ func (a *Announcer) Heard(topic string, payload []byte, retained bool, now time.
 	var s Step
 	if topic == a.cfg.Birth {
 		if string(payload) == "online" && !retained && a.refresh.IsZero() {
-			wait := birthSoon + time.Duration(a.random()*float64(birthSpread))
+			wait := soon + time.Duration(a.random()*float64(spread))
 			a.birth, a.refresh = now, now.Add(wait)
 		}
 		return a.run(s, now)
@@ -231,7 +239,8 @@ func (a *Announcer) Heard(topic string, payload []byte, retained bool, now time.
 // be ours.
 func (a *Announcer) concerns(topic string, id car.ID, payload string) bool {
 	e := a.topics[topic]
-	return e != nil && (e.want != "" || e.expects(payload)) || a.cfg.ours(id, payload)
+	return e != nil && (e.want != "" || payload == "" || e.flies) ||
+		a.cfg.ours(id, payload)
 }
 
 // Next is when Tick is due; zero if nothing is being waited for.
@@ -263,6 +272,9 @@ func (a *Announcer) known() time.Time {
 func (a *Announcer) run(s Step, now time.Time) Step {
 	if a.phase == collecting && reached(a.known(), now) {
 		a.phase = live
+		for _, e := range a.topics {
+			e.flies = false // it has arrived, or had before the connection was lost
+		}
 	}
 	if a.phase != live {
 		return s

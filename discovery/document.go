@@ -124,6 +124,9 @@ func shown(f car.Field) string {
 // source says where a value comes from. Paths with a dot are of what the
 // program computes itself.
 func source(f car.Field) string {
+	if f.Is.Platform == car.Button {
+		return "an order"
+	}
 	if f.From == "" || strings.Contains(f.From, ".") {
 		return "computed"
 	}

@@ -1,7 +1,6 @@
 package discovery
 
 import (
-	"slices"
 	"time"
 
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
@@ -12,10 +11,12 @@ type entry struct {
 	id   car.ID
 	want string // "" for nothing
 
-	have   string    // what the broker holds once all that was sent has arrived
-	since  time.Time // when that became so
-	sentAt time.Time // when a message of ours was last sent
-	echoes []string  // sent and not heard back, oldest first
+	have  string    // what the broker holds, or will once flying has arrived
+	since time.Time // when that became so
+
+	flying string    // what was sent last
+	flies  bool      // and has not come back yet: nothing else is sent before
+	sentAt time.Time // when that was
 
 	force     bool // to be sent even if the broker has it
 	contested bool // somebody else wrote there; answered at once, two programs would never end
@@ -29,10 +30,14 @@ func (e *entry) wants(payload string) {
 }
 
 // idle says whether nothing is left to know of the topic.
-func (e *entry) idle() bool { return e.want == "" && e.have == "" && len(e.echoes) == 0 }
+func (e *entry) idle() bool { return e.want == "" && e.have == "" && !e.flies }
 
-// due says what must be sent next and when, if anything must.
-func (e *entry) due() (payload string, at time.Time, ok bool) {
+// lost forgets what the broker holds. What was on its way may still arrive: the
+// outbox sends it again.
+func (e *entry) lost() { e.have, e.contested = "", false }
+
+// next says what must be sent next, and when it may be, if anything must.
+func (e *entry) next() (payload string, at time.Time, ok bool) {
 	switch {
 	case e.want == "": // a removal does not wait
 		return "", e.since, e.have != "" && !e.contested
@@ -51,10 +56,21 @@ func (e *entry) due() (payload string, at time.Time, ok bool) {
 	return next, e.sentAt.Add(gap), true
 }
 
+// due is next, once what was sent before has come back or is given up. If two
+// messages waited in the outbox, the older one would never reach Home Assistant,
+// and with it the order to remove a component.
+func (e *entry) due() (payload string, at time.Time, ok bool) {
+	payload, at, ok = e.next()
+	if lost := e.sentAt.Add(patience); e.flies && at.Before(lost) {
+		at = lost
+	}
+	return payload, at, ok
+}
+
 // sent notes that a payload is on its way.
 func (e *entry) sent(payload string, now time.Time) {
-	e.have, e.since, e.sentAt, e.force = payload, now, now, false
-	e.echoes = append(e.echoes, payload)
+	e.have, e.since, e.force = payload, now, false
+	e.flying, e.flies, e.sentAt = payload, true, now
 }
 
 // outcome is what a message that was heard means.
@@ -66,24 +82,17 @@ const (
 	overwritten                // somebody else wrote something else
 )
 
-// expects says whether a payload can be the echo of what was sent.
-func (e *entry) expects(payload string) bool { return slices.Contains(e.echoes, payload) }
-
-// hear takes what the topic brought. kept says that the broker had it before.
-//
-// The broker keeps the order of what we send, but the outbox may send only the
-// newest of several messages: an echo settles all that were sent before it.
-// What others write while something of ours is under way will be overwritten.
+// hear takes what the topic brought. kept says that the broker may have had it
+// before. What others write while something of ours flies will be overwritten.
 func (e *entry) hear(payload string, kept bool, now time.Time) outcome {
-	if i := slices.Index(e.echoes, payload); i >= 0 {
-		e.echoes = e.echoes[i+1:]
-		return nothing
-	}
-	news := len(e.echoes) == 0 && payload != e.have
-	if news {
+	echo := e.flies && payload == e.flying
+	news := payload != e.have && (echo || kept || !e.flies)
+	if echo || news {
 		e.have, e.since = payload, now
 	}
 	switch {
+	case echo:
+		e.flies = false
 	case payload == "":
 		return emptied
 	case news && !kept && payload != e.want:

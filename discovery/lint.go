@@ -61,7 +61,8 @@ func LintDevice(messages []car.Message) []error {
 			continue
 		}
 		if id := string(d.Device["identifiers"]); device != "" && id != device {
-			errs = append(errs, &Problem{m.Topic, "", "identifiers", "two devices: " + device + " and " + id})
+			what := "two devices: " + device + " and " + id
+			errs = append(errs, &Problem{m.Topic, "", "identifiers", what})
 		} else {
 			device = id
 		}

@@ -85,7 +85,9 @@ func sound(t testing.TB) object {
 			"identifiers": []any{"wheelhouse_tesla"}, "name": "Tesla", "via_device": "wheelhouse_bridge",
 			"connections": []any{[]any{"mac", "02:00"}}, "configuration_url": "homeassistant://x/y",
 		},
-		"origin":     object{"name": "Wheelhouse", "sw_version": "1", "support_url": "https://example.org"},
+		"origin": object{
+			"name": "Wheelhouse", "sw_version": "1", "support_url": "https://example.org",
+		},
 		"components": components,
 	}
 }
@@ -189,7 +191,7 @@ func TestLintFinds(t *testing.T) {
 		component("config on a sensor", "last_command", "entity_category", "config"),
 		component("config on a binary sensor", "door", "entity_category", "config"),
 		component("unknown class", "battery", "device_class", "batery"),
-		component("class younger than the oldest release", "battery", "device_class", "temperature_delta"),
+		component("class of younger releases", "battery", "device_class", "temperature_delta"),
 		component("unknown binary class", "door", "device_class", "hatch"),
 		component("class shown as Home and Away", "door", "device_class", "presence"),
 		component("unit of another class", "battery", "unit_of_measurement", "kWh"),
@@ -210,7 +212,8 @@ func TestLintFinds(t *testing.T) {
 		component("quality of service", "door", "qos", 3),
 		defect{"availability twice", "location.availability_topic", "w/s", "location", "availability"},
 		component("empty availability", "location", "availability", []any{}),
-		component("availability without topic", "location", "availability", []any{object{"payload_available": "a"}}),
+		component("availability without topic", "location", "availability",
+			[]any{object{"payload_available": "a"}}),
 		component("availability with an unknown key", "location", "availability",
 			[]any{object{"topic": "w/s", "payload_on": "a"}}),
 		component("tracker without coordinates' topic", "location", "json_attributes_topic", gone),
@@ -228,7 +231,10 @@ func TestLintFinds(t *testing.T) {
 		component("long text", "note", "max", 256),
 		component("text from above to", "note", "min", 201),
 		component("presets with none", "climate", "preset_modes", []any{"none"}),
-		defect{"presets without their topic", "climate.preset_mode_command_topic", gone, "climate", "preset_modes"},
+		defect{
+			"presets without their topic", "climate.preset_mode_command_topic", gone,
+			"climate", "preset_modes",
+		},
 		component("climate precision", "climate", "precision", 0.2),
 		component("unknown climate mode", "climate", "modes", []any{"off", "warm"}),
 		component("no temperature unit", "climate", "temperature_unit", gone),
@@ -251,11 +257,11 @@ func TestLintFinds(t *testing.T) {
 		component("base topic", "battery", "~", "w/t"),
 		component("device inside a component", "battery", "device", object{"name": "x"}),
 		component("entity id without platform", "battery", "default_entity_id", "tesla_battery"),
-		component("entity id of another platform", "battery", "default_entity_id", "switch.tesla_battery"),
+		component("entity id of a switch", "battery", "default_entity_id", "switch.tesla_battery"),
 		component("entity id with capitals", "battery", "default_entity_id", "sensor.Tesla"),
 		component("entity id with two underscores", "battery", "default_entity_id", "sensor.tesla__b"),
 		component("empty name", "battery", "name", ""),
-		component("values below the discovery prefix", "battery", "state_topic", "homeassistant/t/battery"),
+		component("value among discovery", "battery", "state_topic", "homeassistant/t/battery"),
 		component("same words for on and off", "door", "payload_off", "open"),
 
 		// habits that harm later
@@ -320,7 +326,10 @@ func TestLintFindsCombinations(t *testing.T) {
 			object{"last_command.device_class": "timestamp", "last_command.suggested_display_precision": 1},
 			"is for numbers only",
 		},
-		{"reset of what never resets", object{"meter.state_class": "total_increasing"}, "needs the state class total"},
+		{
+			"reset of what never resets",
+			object{"meter.state_class": "total_increasing"}, "needs the state class total",
+		},
 		{
 			"availability inherited next to an own one",
 			object{"availability": []any{object{"topic": "w/status"}}, "door.availability_topic": "w/t/on"},
@@ -336,11 +345,13 @@ func TestLintFindsCombinations(t *testing.T) {
 		},
 		{
 			"one unique id twice",
-			object{"door.unique_id": "wheelhouse_tesla_battery"}, `"wheelhouse_tesla_battery" is the one of battery too`,
+			object{"door.unique_id": "wheelhouse_tesla_battery"},
+			`"wheelhouse_tesla_battery" is the one of battery too`,
 		},
 		{
 			"one entity id twice",
-			object{"cost.default_entity_id": "sensor.tesla_battery"}, `"sensor.tesla_battery" is the one of battery too`,
+			object{"cost.default_entity_id": "sensor.tesla_battery"},
+			`"sensor.tesla_battery" is the one of battery too`,
 		},
 		{
 			"device without identity",
@@ -406,7 +417,9 @@ func TestLintDevice(t *testing.T) {
 			set(m, path, value)
 		}
 		return car.Message{
-			Topic: "homeassistant/device/t/" + topic + "/config", Payload: string(jsonOf(t, m)), Retain: true,
+			Topic:   "homeassistant/device/t/" + topic + "/config",
+			Payload: string(jsonOf(t, m)),
+			Retain:  true,
 		}
 	}
 	kept := func(m car.Message) car.Message { m.Retain = false; return m }
@@ -418,7 +431,8 @@ func TestLintDevice(t *testing.T) {
 		{"sound", []car.Message{one("x", nil), one("y", nil)}, nil},
 		{
 			"one entity on two topics",
-			[]car.Message{one("x", nil), one("y", object{"a.unique_id": "x"})}, []string{`unique_id: "x" is in`},
+			[]car.Message{one("x", nil), one("y", object{"a.unique_id": "x"})},
+			[]string{`unique_id: "x" is in`},
 		},
 		{
 			"one entity id on two topics",
@@ -431,7 +445,15 @@ func TestLintDevice(t *testing.T) {
 		},
 		{
 			"two entities that are the device",
-			[]car.Message{one("x", object{"a.name": nil}), one("y", object{"a.name": nil})}, []string{"is null, as in"},
+			[]car.Message{one("x", object{"a.name": nil}), one("y", object{"a.name": nil})},
+			[]string{"is null, as in"},
+		},
+		{
+			"one entity twice in a message",
+			[]car.Message{one("x", object{"components.b": object{
+				"platform": "sensor", "unique_id": "x", "state_topic": "w/t/b",
+			}})},
+			[]string{`b: unique_id: "x" is the one of a`},
 		},
 		{"not retained", []car.Message{kept(one("x", nil))}, []string{"is not retained"}},
 		{"defect of one message", []car.Message{one("x", object{"a.icon": "x"})}, []string{"a: icon"}},

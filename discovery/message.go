@@ -1,9 +1,11 @@
 package discovery
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
 )
@@ -100,7 +102,9 @@ func Messages(cfg Config, d car.Device) ([]car.Message, []error) {
 
 // group writes the message of one platform. Its payload is empty if no
 // component, or the message itself, would be accepted.
-func (c Config) group(d car.Device, platform car.Platform, fields []car.Field) (car.Message, []error) {
+func (c Config) group(d car.Device, platform car.Platform, fields []car.Field) (
+	car.Message, []error,
+) {
 	m := message{c.deviceInfo(d), c.origin(), make(map[string]json.RawMessage, len(fields))}
 	var errs []error
 	for _, f := range fields {
@@ -129,13 +133,10 @@ func (c Config) group(d car.Device, platform car.Platform, fields []car.Field) (
 func (c Config) deviceInfo(d car.Device) deviceInfo {
 	info := deviceInfo{
 		Identifiers:  c.device(d.ID),
-		Name:         d.Name,
-		Manufacturer: d.Manufacturer,
-		Model:        d.Model,
-		Serial:       d.Serial,
-	}
-	if info.Name == "" {
-		info.Name = string(d.ID)
+		Name:         cmp.Or(strings.TrimSpace(d.Name), string(d.ID)),
+		Manufacturer: strings.TrimSpace(d.Manufacturer),
+		Model:        strings.TrimSpace(d.Model),
+		Serial:       strings.TrimSpace(d.Serial),
 	}
 	if d.ID == car.BridgeID {
 		info.Version = c.Program.Version
@@ -211,7 +212,7 @@ var shapes = map[car.Platform]func(m *component, f car.Field, t car.Topics, id c
 func (c Config) availability(d car.Device, f car.Field) []availability {
 	list := []availability{{Topic: c.Topics.Status()}}
 	has := slices.ContainsFunc(d.Fields, func(f car.Field) bool { return f.Key == onlineKey })
-	if c.UnavailableWhenOffline && has && d.ID != car.BridgeID && f.Key != onlineKey {
+	if c.UnavailableWhenOffline && has && f.Key != onlineKey {
 		list = append(list, availability{c.Topics.Value(d.ID, onlineKey), "ON", "OFF"})
 	}
 	return list

@@ -102,8 +102,8 @@ func TestMessagesOfEveryKindOfRow(t *testing.T) {
 			}
 		})
 	}
-	topics := slices.Sorted(maps.Keys(all))
-	if diff := cmp.Diff([]string{statuses, buttons, counters, binaries, trackers, events, sensors}, topics); diff != "" {
+	want := []string{statuses, buttons, counters, binaries, trackers, events, sensors}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(all))); diff != "" {
 		t.Errorf("topics (-want +got)\n%s", diff)
 	}
 }
@@ -170,6 +170,19 @@ func TestIDsOfAnyPrefix(t *testing.T) {
 				t.Errorf("got %v", c)
 			}
 		})
+	}
+}
+
+// A device always has a name, and no key without a value.
+func TestDeviceOfFewWords(t *testing.T) {
+	d := with(polestar(), "battery")
+	d.Name, d.Manufacturer, d.Model, d.Serial = " ", " ", "", "\t"
+	want := object{
+		"identifiers": "wheelhouse_polestar", "name": "polestar", "via_device": "wheelhouse_bridge",
+	}
+	got := object(part(t, wanted(t, sample(), d)[sensors], "device"))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

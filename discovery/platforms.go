@@ -255,8 +255,10 @@ var platforms = map[string]platform{
 
 // triggerPlatform is the one platform without entities.
 func triggerPlatform() platform {
-	p := platform{rules: map[string]rule{}, need: strings.Fields("automation_type topic type subtype")}
-	for _, key := range append(strings.Fields("platform payload value_template qos encoding"), p.need...) {
+	need := strings.Fields("automation_type topic type subtype")
+	p := platform{rules: map[string]rule{}, need: need}
+	more := strings.Fields("platform payload value_template qos encoding")
+	for _, key := range slices.Concat(need, more) {
 		p.rules[key] = ruleOf(key)
 	}
 	return p

@@ -41,7 +41,7 @@ func (c Config) ours(id car.ID, payload string) bool {
 	if err != nil || string(r.Origin["name"]) != string(encode(c.Program.Name)) {
 		return false
 	}
-	any := false
+	found := false
 	for _, component := range r.Components {
 		for key, value := range members(component) {
 			topic, _ := value.(string)
@@ -51,10 +51,10 @@ func (c Config) ours(id car.ID, payload string) bool {
 			if topic != c.Topics.Status() && !strings.HasPrefix(topic, c.Topics.Value(id, "")) {
 				return false
 			}
-			any = true
+			found = true
 		}
 	}
-	return any
+	return found
 }
 
 // transition says what must follow have, so that a topic comes to hold want.

@@ -25,8 +25,8 @@ func sample() discovery.Config {
 var table = car.Table{Fields: []car.Field{
 	{Key: "battery", Name: "Battery", Is: car.Battery, From: "stateOfCharge", In: car.Ratio},
 	{Key: "capacity", Name: "Capacity", Is: car.Capacity, Diagnostic: true, Off: true},
-	{Key: "gear", Name: "Gear", Is: car.Word, From: "gear", Options: []string{"P", "D"}, Icon: "mdi:cog"},
-	{Key: "last_seen", Name: "Last update", Is: car.LastSeen, From: "bridge.received", Diagnostic: true},
+	{Key: "gear", Name: "Gear", Is: car.Word, Options: []string{"P", "D"}, Icon: "mdi:cog"},
+	{Key: "last_seen", Name: "Last update", Is: car.LastSeen, From: "a.b", Diagnostic: true},
 	{Key: "app", Name: "App | version", Is: car.FreeText, From: "appVersion", Diagnostic: true},
 	{Key: "plugged_in", Name: "Plugged in", Is: car.Plug, From: "plug"},
 	{Key: "online", Name: "Receiving data", Is: car.Connectivity, Diagnostic: true},
@@ -38,7 +38,10 @@ var table = car.Table{Fields: []car.Field{
 
 var bridgeTable = car.Table{Fields: []car.Field{
 	{Key: "connected", Name: "Connected", Is: car.Connectivity, Diagnostic: true, IsStatus: true},
-	{Key: "requests", Name: "Requests", Is: car.Counter, Symbol: "requests", Diagnostic: true, Off: true},
+	{
+		Key: "requests", Name: "Requests", Is: car.Counter, Symbol: "requests",
+		Diagnostic: true, Off: true,
+	},
 	{Key: "republish", Name: "Republish discovery", Is: car.Press, Diagnostic: true},
 }}
 

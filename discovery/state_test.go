@@ -26,7 +26,10 @@ func TestLintState(t *testing.T) {
 		{
 			good["battery"],
 			[]string{"0", "80", "80.5", "-3", "-0.5", "0.25", "None"},
-			[]string{"", "80%", "1e3", "-0", "-0.0", "+1", "NaN", "inf", "1,5", "null", ".5", "5.", "01", "none", " 1", `"80"`},
+			[]string{
+				"", "80%", "1e3", "-0", "-0.0", "+1", "NaN", "inf", "1,5", "null", ".5", "5.", "01",
+				"none", " 1", `"80"`,
+			},
 		},
 		{count, []string{"7"}, []string{"many"}},
 		{gear, []string{"P", "None"}, []string{"", "R", "p", "Unknown"}},
@@ -42,7 +45,10 @@ func TestLintState(t *testing.T) {
 		{status, []string{"online", "offline"}, []string{"ON"}},
 		{
 			good["location"],
-			[]string{`{"latitude":57.7,"longitude":11.9,"gps_accuracy":10}`, `{}`, `{"heading":3}`, `{"latitude":0,"longitude":0}`},
+			[]string{
+				`{"latitude":57.7,"longitude":11.9,"gps_accuracy":10}`, `{}`, `{"heading":3}`,
+				`{"latitude":0,"longitude":0}`,
+			},
 			[]string{
 				`{"latitude":57.7}`, `{"longitude":11.9}`, `{"latitude":null,"longitude":null}`,
 				`{"latitude":"57.7","longitude":11.9}`, `{"latitude":91,"longitude":0}`,
@@ -56,7 +62,10 @@ func TestLintState(t *testing.T) {
 		},
 		{good["doors"], []string{"LOCKED", "UNLOCKING", "None"}, []string{"locked", "ON"}},
 		{power, []string{"1", "no", "None"}, []string{"0", "ON"}},
-		{good["charge_limit"], []string{"50", "100", "85.5", "None"}, []string{"49", "101", "85 %", "1e2"}},
+		{
+			good["charge_limit"],
+			[]string{"50", "100", "85.5", "None"}, []string{"49", "101", "85 %", "1e2"},
+		},
 		{good["seat"], []string{"off", "None"}, []string{"high", "Off"}},
 		{good["frunk"], []string{"open", "closing", "None"}, []string{"OPEN", "shut"}},
 		{good["climate"], []string{"off", "heat_cool", "None"}, []string{"cool", "dog"}},

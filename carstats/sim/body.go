@@ -49,16 +49,11 @@ func (r Release) Body(dst []byte, s State, points []car.Point, sessions []Sessio
 	for i, session := range sessions {
 		dst = AppendSession(separate(dst, i, sessionsKey), session)
 	}
-	if len(sessions) > 0 {
-		dst = append(dst, ']')
-	}
+	dst = closeArray(dst, len(sessions))
 	for i, p := range points {
 		dst = AppendPoint(separate(dst, i, pointsKey), p)
 	}
-	if len(points) > 0 {
-		dst = append(dst, ']')
-	}
-	return r.tail(dst, s)
+	return r.tail(closeArray(dst, len(points)), s)
 }
 
 const (
@@ -72,6 +67,14 @@ func separate(dst []byte, i int, key string) []byte {
 		return append(dst, key...)
 	}
 	return append(dst, ',')
+}
+
+// closeArray ends an array of n elements; an empty one was never begun.
+func closeArray(dst []byte, n int) []byte {
+	if n == 0 {
+		return dst
+	}
+	return append(dst, ']')
 }
 
 // head appends the keys that sort before the arrays.
@@ -122,10 +125,7 @@ func AppendSession(dst []byte, s Session) []byte {
 	for i, p := range s.Curve {
 		o = appendChargePoint(separate(o, i, `,"chargingPoints":[`), p, s.ID)
 	}
-	if len(s.Curve) > 0 {
-		o = append(o, ']')
-	}
-	o = o.int("charging_session_id", s.ID)
+	o = object(closeArray(o, len(s.Curve))).int("charging_session_id", s.ID)
 	if s.End != 0 {
 		o = o.int("end_epoch_time", s.End)
 	}

@@ -23,7 +23,7 @@ const lead = car.MaxAhead - time.Hour
 // wait waits until the car's clock says t.
 func (c *clock) wait(ctx context.Context, t time.Time) error {
 	if d := t.Sub(c.now); d > 0 {
-		if t.Sub(time.Now()) < lead {
+		if time.Until(t) < lead {
 			d = time.Duration(float64(d) / c.speed)
 		}
 		c.wall, c.now = c.wall.Add(d), t

@@ -42,34 +42,29 @@ func (r Release) pieces(s State, h History) iter.Seq[[]byte] {
 	const piece = 32 << 10
 	return func(yield func([]byte) bool) {
 		buf := r.head(make([]byte, 0, 2*piece), s)
-		n := 0
+		n := 0 // elements of the present array
+		flush := func() bool {
+			n++
+			if len(buf) < piece {
+				return true
+			}
+			full := buf
+			buf = buf[:0]
+			return yield(full)
+		}
 		for session := range h.ChargingSessions() {
 			buf = AppendSession(separate(buf, n, sessionsKey), r.bulk(session))
-			n++
-			if len(buf) >= piece {
-				if !yield(buf) {
-					return
-				}
-				buf = buf[:0]
+			if !flush() {
+				return
 			}
 		}
-		if n > 0 {
-			buf = append(buf, ']')
-		}
-		n = 0
+		buf, n = closeArray(buf, n), 0
 		for p := range h.Points() {
 			buf = AppendPoint(separate(buf, n, pointsKey), p)
-			n++
-			if len(buf) >= piece {
-				if !yield(buf) {
-					return
-				}
-				buf = buf[:0]
+			if !flush() {
+				return
 			}
 		}
-		if n > 0 {
-			buf = append(buf, ']')
-		}
-		yield(r.tail(buf, s))
+		yield(r.tail(closeArray(buf, n), s))
 	}
 }

@@ -13,7 +13,7 @@ import (
 // is read, so that its length costs time but no memory, and is the same each
 // time. With the zero values a year of 365 days has about 14 200 km, 142 000
 // points and 250 sessions, which app 0.28 uploads in 819 requests of together
-// 28 MB.
+// 28 MB. A million points are 2 568 days.
 type History struct {
 	Seed       uint64
 	Start      time.Time // first midnight; zero: 2024-01-01 UTC

@@ -3,7 +3,6 @@ package sim
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
@@ -106,7 +105,6 @@ func (r *recorder) plugged(v *vehicle) {
 	r.due, r.charged = v.now, 0
 	if r.closed != nil && now-r.closed.End <= resumeIn.Milliseconds() {
 		r.session, r.closed = r.closed, nil
-		r.session.Curve = slices.Clone(r.session.Curve)
 		return
 	}
 	r.lastID++

@@ -1,9 +1,13 @@
 package sim_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,7 +79,7 @@ func TestQueueIsKeptUntilOK(t *testing.T) {
 func TestPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hook := &webhook{t: t, answer: func(n int, _ post) (int, time.Duration) {
-			if n <= 7 {
+			if n <= 7 || n == 11 {
 				return http.StatusOK, time.Hour
 			}
 			return http.StatusOK, 0
@@ -85,7 +89,7 @@ func TestPatience(t *testing.T) {
 		c := hook.car(sim.Options{Script: sim.Day{sim.Park(time.Minute)}, Log: func(e sim.Event) {
 			waited, errs = append(waited, e.Took.Truncate(time.Second)), append(errs, e.Err)
 		}})
-		during(t, c, 15*time.Minute)
+		during(t, c, 20*time.Minute)
 		var want []time.Duration
 		for _, s := range []time.Duration{5, 10, 15, 20, 25, 30, 30, 0} {
 			want = append(want, s*time.Second)
@@ -96,11 +100,15 @@ func TestPatience(t *testing.T) {
 		if errs[0] == nil || errs[7] != nil {
 			t.Errorf("errors %v", errs)
 		}
-		var pauses []time.Duration
-		for i := range hook.posts[9:38] {
-			pauses = append(pauses, hook.posts[i+9].at.Sub(hook.posts[i+8].at)/time.Second)
+		if len(hook.posts) < 40 {
+			t.Fatalf("%d posts", len(hook.posts))
 		}
-		for i, want := range map[int]time.Duration{0: 30, 2: 30, 3: 25, 7: 25, 8: 20, 13: 15, 18: 10, 23: 5, 28: 5} {
+		var pauses []time.Duration // after the last time-out
+		for i := range hook.posts[12:40] {
+			pauses = append(pauses, hook.posts[i+12].at.Sub(hook.posts[i+11].at)/time.Second)
+		}
+		for i, want := range map[int]time.Duration{0: 30, 3: 30, 4: 25, 8: 25, 9: 20, 14: 15, 19: 10,
+			24: 5, 27: 5} {
 			if pauses[i] != want {
 				t.Errorf("pause %d is %d s, want %d: %v", i, pauses[i], want, pauses)
 			}
@@ -122,7 +130,11 @@ func TestStaleSnapshots(t *testing.T) {
 		behind := func(p post) bool {
 			return hasPoints(p) && p.body.Time-p.body.Points[len(p.body.Points)-1].At > 15_000
 		}
-		stale := hook.posts[slices.IndexFunc(hook.posts, behind)]
+		i := slices.IndexFunc(hook.posts, behind)
+		if i < 0 {
+			t.Fatal("nothing was late")
+		}
+		stale := hook.posts[i]
 		last := stale.body.Points[len(stale.body.Points)-1]
 		if *stale.body.Lat != *last.Lat || *stale.body.SoC != last.SoC {
 			t.Errorf("a snapshot that waited %d ms is not the point's", stale.body.Time-last.At)
@@ -140,20 +152,21 @@ func TestModes(t *testing.T) {
 		points   func(n int) bool
 		sessions int
 	}{
-		{"both", sim.Options{}, func(n int) bool { return n > 50 }, func(n int) bool { return n > 30 }, 1},
+		{"both", sim.Options{}, func(n int) bool { return n > 50 },
+			func(n int) bool { return n > 30 }, 1},
 		{"ticks", sim.Options{Mode: sim.Ticks}, func(n int) bool { return n > 80 },
 			func(n int) bool { return n == 0 }, 0},
 		{"points", sim.Options{Mode: sim.Points}, func(n int) bool { return n == 1 },
 			func(n int) bool { return n > 30 }, 1},
-		{"before the arrays", sim.Options{Version: "0.25.1"}, func(n int) bool { return n == 180 },
-			func(n int) bool { return n == 0 }, 0},
+		{"before the arrays", sim.Options{Version: "0.25.1"},
+			func(n int) bool { return n == 181 }, func(n int) bool { return n == 0 }, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tt.options.Script = day
 				hook := &webhook{t: t}
-				during(t, hook.car(tt.options), 15*time.Minute)
+				during(t, hook.car(tt.options), 901*time.Second)
 				if n := hook.with(ticks); !tt.ticks(n) {
 					t.Errorf("%d requests without arrays", n)
 				}
@@ -192,37 +205,51 @@ func TestPointsModeTicksAfterFailure(t *testing.T) {
 
 // A head unit that sleeps sends nothing, and ticks as soon as it wakes up.
 func TestSleep(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		hook := &webhook{t: t}
-		c := hook.car(sim.Options{Script: sim.Day{sim.Park(time.Hour), sim.Drive(1)}})
-		var asleep sim.Snapshot
-		time.AfterFunc(30*time.Minute, func() { asleep = c.Snapshot() })
-		during(t, c, 61*time.Minute)
-		var longest time.Duration
-		for i := range hook.posts[1:] {
-			longest = max(longest, hook.posts[i+1].at.Sub(hook.posts[i].at))
-		}
-		if longest < 54*time.Minute || longest > 55*time.Minute+6*time.Second {
-			t.Errorf("silent for %v", longest)
-		}
-		if asleep.Doing != "asleep" {
-			t.Errorf("half an hour later: %+v", asleep)
-		}
-	})
+	night := sim.ChargeAC(1, time.Hour)
+	night.Asleep = true
+	tests := []struct {
+		name   string
+		what   sim.Activity
+		silent time.Duration
+	}{
+		{"parked", sim.Park(time.Hour), 55 * time.Minute},
+		{"charging", night, 50 * time.Minute},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hook := &webhook{t: t}
+				c := hook.car(sim.Options{Script: sim.Day{tt.what, sim.Drive(1)}})
+				var asleep sim.Snapshot
+				time.AfterFunc(30*time.Minute, func() { asleep = c.Snapshot() })
+				during(t, c, 62*time.Minute)
+				var longest time.Duration
+				for i := range hook.posts[1:] {
+					longest = max(longest, hook.posts[i+1].at.Sub(hook.posts[i].at))
+				}
+				if longest < tt.silent-5*time.Second || longest > tt.silent+6*time.Second {
+					t.Errorf("silent for %v, want %v", longest, tt.silent)
+				}
+				if asleep.Doing != "asleep" {
+					t.Errorf("half an hour later: %+v", asleep)
+				}
+			})
+		})
+	}
 }
 
 // Android's client now and then sends a request twice.
 func TestDuplicates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hook := &webhook{t: t}
-		during(t, hook.car(sim.Options{Script: parked, Duplicates: 1}), time.Minute)
+		during(t, hook.car(sim.Options{Script: parked, Duplicates: 1}), 61*time.Second)
 		for i := 0; i+1 < len(hook.posts); i += 2 {
 			if string(hook.posts[i].raw) != string(hook.posts[i+1].raw) {
 				t.Fatalf("posts %d and %d differ", i, i+1)
 			}
 		}
-		if len(hook.posts) != 24 {
-			t.Errorf("%d posts, want 24", len(hook.posts))
+		if len(hook.posts) != 26 {
+			t.Errorf("%d posts, want 26", len(hook.posts))
 		}
 	})
 }
@@ -232,7 +259,7 @@ func TestDuplicates(t *testing.T) {
 func TestSpeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hook := &webhook{t: t}
-		c := hook.car(sim.Options{Start: time.Now(), Speed: 60, Script: sim.Day{sim.Park(2 * time.Minute)}})
+		c := hook.car(sim.Options{Start: time.Now(), Speed: 60, Script: parked})
 		during(t, c, time.Minute)
 		if n := len(hook.posts); n < 715 || n > 722 {
 			t.Errorf("%d ticks in an hour of the car's", n)
@@ -264,9 +291,6 @@ func TestOptionsThatCannotWork(t *testing.T) {
 			}
 		})
 	}
-	if _, err := sim.ParseMode("all"); err == nil {
-		t.Error("mode accepted")
-	}
 	c, err := sim.New(sim.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -274,4 +298,91 @@ func TestOptionsThatCannotWork(t *testing.T) {
 	if err := c.Run(t.Context()); err == nil || errors.Is(err, t.Context().Err()) {
 		t.Errorf("without a url: %v", err)
 	}
+}
+
+func TestParseMode(t *testing.T) {
+	for s, want := range map[string]sim.Mode{"": sim.Both, "2": sim.Both, "both": sim.Both,
+		"0": sim.Ticks, "ticks": sim.Ticks, "1": sim.Points, "points": sim.Points} {
+		if got, err := sim.ParseMode(s); got != want || err != nil {
+			t.Errorf("%q is %v, error %v", s, got, err)
+		}
+	}
+	if _, err := sim.ParseMode("all"); err == nil {
+		t.Error("all is a mode")
+	}
+}
+
+// The fork takes a redirect for success, and loses what it sent.
+func TestForkTakesRedirectsForSuccess(t *testing.T) {
+	for fork, want := range map[string]bool{"": false, sim.Boessi: true} {
+		ok := false
+		ctx, cancel := context.WithCancel(t.Context())
+		server := httptest.NewServer(http.RedirectHandler("/csv/car/", http.StatusSeeOther))
+		c, err := sim.New(sim.Options{URL: server.URL, Fork: fork, Log: func(e sim.Event) {
+			ok = e.OK && e.Status == http.StatusSeeOther
+			cancel()
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Run(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("Run: %v", err)
+		}
+		server.Close()
+		if ok != want {
+			t.Errorf("fork %q: delivered %v", fork, ok)
+		}
+	}
+}
+
+// What the server says, and that there is none, is told without the address:
+// it may hold a token.
+func TestEventsKeepSecrets(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	address := server.URL + "/csv/token?key=secret"
+	server.Close()
+	var event sim.Event
+	c, err := sim.New(sim.Options{URL: address, User: "u", Password: "secret", Log: func(e sim.Event) {
+		event = e
+		cancel()
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Run: %v", err)
+	}
+	text := fmt.Sprintf("%+v", event)
+	if event.Err == nil || strings.Contains(text, "secret") || strings.Contains(text, "token") {
+		t.Errorf("event %s", text)
+	}
+}
+
+// People who watch see the car go through its day.
+func TestSnapshots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hook := &webhook{t: t}
+		var c *sim.Car
+		seen := map[string]sim.Snapshot{}
+		c = hook.car(sim.Options{
+			Script: sim.Day{sim.Drive(4), sim.Park(10 * time.Minute), sim.ChargeDC(0.8)},
+			Log: func(sim.Event) {
+				s := c.Snapshot()
+				seen[s.Doing] = s
+			},
+		})
+		during(t, c, time.Hour)
+		driving, charging, parked := seen["driving"], seen["charging"], seen["parked"]
+		if driving.SoC < 60 || driving.At.IsZero() || driving.OK == 0 {
+			t.Errorf("driving: %+v", driving)
+		}
+		if charging.Power > -30 || charging.Speed != 0 {
+			t.Errorf("charging: %+v", charging)
+		}
+		if parked.Power <= 0 || parked.Failed != 0 || parked.Last.Status != http.StatusOK {
+			t.Errorf("parked: %+v", parked)
+		}
+	})
 }

@@ -111,7 +111,8 @@ func (a Activity) stages(rng *rand.Rand, fill float64) []stage {
 }
 
 // cable is the time with the cable in. A head unit that slept through it wakes
-// up shortly before the cable comes out, or only afterwards.
+// up shortly before the cable comes out, or only afterwards; some wake up for a
+// moment in the night.
 func (a Activity) cable(rng *rand.Rand) []stage {
 	if a.Asleep {
 		a.For = cmp.Or(a.For, nightCharge)
@@ -130,10 +131,14 @@ func (a Activity) cable(rng *rand.Rand) []stage {
 	morning.lasts = 20 * time.Second
 	switch rng.IntN(4) {
 	case 0:
-		return []stage{begin, charge, night, morning}
+		return []stage{begin, charge, night}
 	case 1:
 		morning.to = 1 // tops up for the climate, which the app takes for the whole night's power
-		return []stage{begin, charge, night, morning}
+	case 2:
+		half, blink := night, charge
+		half.lasts /= 2
+		blink.lasts = 3 * time.Second // time for one charging point
+		return []stage{begin, charge, half, blink, half, morning}
 	}
-	return []stage{begin, charge, night}
+	return []stage{begin, charge, night, morning}
 }

@@ -28,7 +28,7 @@ type Mode uint8
 const (
 	Both   Mode = iota // a tick every 5 s, driving points and charging sessions
 	Ticks              // ticks, and a request per driving point, but no arrays
-	Points             // driving points and sessions; ticks only until the first success and after failures
+	Points             // points and sessions; ticks only until the first success and after failures
 )
 
 // ParseMode reads a mode by its word (ticks, points, both) or by the app's
@@ -58,7 +58,7 @@ type Options struct {
 	Seed   uint64
 	Script Day       // what the car does, again and again; nil: WorkingDay
 	Start  time.Time // the car's time at the start; zero: now
-	Speed  float64   // how much faster the car's clock runs, up to +Inf; 0: 1
+	Speed  float64   // how much faster the car's clock runs; 0: 1; +Inf: never waits
 
 	Capacity      float64 // Wh the battery holds; 0: 78 000
 	SoC           float64 // how full it is at the start, 0..1; 0: 0.72
@@ -169,7 +169,7 @@ func (o Options) check(r Release) error {
 	if o.URL != "" {
 		u, err := url.Parse(o.URL)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return fmt.Errorf("url %q: use http://host/path or https://host/path", o.URL)
+			return errors.New("url: use http://host/path or https://host/path")
 		}
 	}
 	if !r.mayLackAny && (o.NoPower || o.NoTemperature) {

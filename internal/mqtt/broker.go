@@ -74,7 +74,14 @@ type BrokerOptions struct {
 	Keeper     Keeper // nil: retained messages do not survive a restart
 	MaxPacket  int64  // bytes; 0: DefaultMaxPacket
 	MaxClients int    // connected at once; 0: DefaultMaxClients
-	Log        zerolog.Logger
+
+	// Orders are filters of messages that go to OnOrder and to no subscriber. The
+	// sender hears of its message when OnOrder has returned, and that it failed if
+	// that was an error.
+	Orders  []string
+	OnOrder func(context.Context, Inbound) error
+
+	Log zerolog.Logger
 }
 
 // BrokerStats is a look at a broker.
@@ -123,7 +130,7 @@ func NewBroker(o BrokerOptions) (*Broker, error) {
 	if err := b.keep.load(time.Now()); err != nil {
 		return nil, err
 	}
-	h := &hook{access: rules, keep: b.keep, server: b.server, maxPacket: uint32(o.MaxPacket), log: quiet(o.Log)}
+	h := &hook{o: o, access: rules, keep: b.keep, server: b.server, maxPacket: uint32(o.MaxPacket), log: quiet(o.Log)}
 	if err := b.server.AddHook(h, nil); err != nil {
 		return nil, err
 	}

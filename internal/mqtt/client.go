@@ -29,7 +29,7 @@ const (
 
 const (
 	maxInFlight    = 20  // messages unacknowledged at once
-	receiveMaximum = 100 // paho reserves a place for each; its default is 65 535
+	receiveMaximum = 20  // orders the broker may send ahead; paho reserves a place for each
 	keepAlive      = 15  // seconds; a dead line is noticed after at most two
 	willDelay      = 10  // seconds: a short outage is none
 	sessionExpiry  = 60  // seconds; must exceed willDelay, or the end of the session sends the will
@@ -74,6 +74,13 @@ type ClientOptions struct {
 	OnMessage    func(Inbound)
 	OnUp, OnDown func()
 
+	// Orders are filters too, but what they bring goes to OnOrder, one message at
+	// a time, and is acknowledged when that returns nil: until then the broker
+	// has it, and sends it again on the next connection after an error or a loss.
+	// OnOrder may take its time.
+	Orders  []string
+	OnOrder func(context.Context, Inbound) error
+
 	// Observe gets the time each message took from the wire to its
 	// acknowledgement. It must be quick; it may be nil.
 	Observe func(time.Duration)
@@ -107,7 +114,7 @@ type Client struct {
 	last  string     // the last complaint, so that it is not said again; same goroutine
 
 	mu      sync.Mutex
-	work    sync.Cond // the outbox may have something to send
+	work    sync.Cond // the sender may have something to do
 	outbox  *outbox
 	drained []chan struct{} // who waits for an empty outbox
 	current *link           // nil while disconnected
@@ -123,7 +130,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 	}
 	// A broker that is away for a night is worth a few lines, not a thousand.
 	o.Log = o.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Minute})
-	c := &Client{o: o, url: u, ids: &ledger{}, links: make(chan *link, 1), outbox: newOutbox()}
+	c := &Client{o: o, url: u, ids: &ledger{orders: newOrders(o.Orders)}, links: make(chan *link, 1), outbox: newOutbox()}
 	c.work.L = &c.mu
 	if o.Status != "" {
 		c.outbox.put(car.Message{Topic: o.Status, Payload: Online, Retain: true})
@@ -141,10 +148,9 @@ func (c *Client) Publish(messages ...car.Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, m := range messages {
-		if c.outbox.put(m) {
-			c.work.Signal()
-		}
+		c.outbox.put(m)
 	}
+	c.work.Signal()
 }
 
 // Forget clears a retained topic at the broker and in the outbox.
@@ -155,7 +161,7 @@ func (c *Client) Resend() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.outbox.resend()
-	c.work.Broadcast()
+	c.work.Signal()
 }
 
 // Drained waits until the broker has acknowledged everything.
@@ -200,6 +206,9 @@ func (c *Client) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var worker sync.WaitGroup
+	worker.Go(func() { c.carryOut(ctx) })
+	defer worker.Wait()
 	for ctx.Err() == nil {
 		select {
 		case l := <-c.links:

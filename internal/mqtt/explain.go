@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	"github.com/eclipse/paho.golang/autopaho"
 	"github.com/eclipse/paho.golang/packets"
@@ -72,13 +73,18 @@ func explain(err error) error {
 	if errors.As(err, &dial) {
 		return explainDial(dial.error)
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if hungUp(err) {
 		return errMQTT3
 	}
 	if strings.Contains(err.Error(), "tls: certificate required") { // TLS 1.3 says so after the handshake
 		return fmt.Errorf("mqtt.cert_file, mqtt.key_file: the broker wants a client certificate: %w", err)
 	}
 	return err
+}
+
+// hungUp says whether the other side ended the connection.
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 var errMQTT3 = errors.New("the broker hung up instead of answering an MQTT 5 greeting: " +
@@ -105,6 +111,8 @@ func explainDial(err error) error {
 		return fmt.Errorf("mqtt.ca_file: the broker's certificate is signed by nobody known here: %w", err)
 	case errors.As(err, &record):
 		return fmt.Errorf("mqtt.url: the broker speaks no TLS at this port: %w", err)
+	case hungUp(err):
+		return fmt.Errorf("mqtt.url: the broker hung up when greeted: are scheme and port right? (%w)", err)
 	}
 	return err
 }

@@ -1,6 +1,8 @@
 package mqtt
 
 import (
+	"context"
+	"slices"
 	"sync"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -12,6 +14,7 @@ import (
 // messages, and the mending of what options cannot mend.
 type hook struct {
 	mochi.HookBase
+	o         BrokerOptions
 	access    *access
 	keep      *keeping
 	server    *mochi.Server
@@ -29,7 +32,7 @@ func (h *hook) Provides(b byte) bool {
 	switch b {
 	case mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnSessionEstablish,
 		mochi.OnDisconnect, mochi.OnClientExpired, mochi.OnSubscribe, mochi.OnPacketEncode, mochi.OnWill,
-		mochi.OnRetainMessage, mochi.OnRetainedExpired:
+		mochi.OnPublish, mochi.OnRetainMessage, mochi.OnRetainedExpired:
 		return true
 	}
 	return false
@@ -116,6 +119,24 @@ func (h *hook) OnPacketEncode(_ *mochi.Client, pk packets.Packet) packets.Packet
 		pk.Properties.MaximumPacketSize = h.maxPacket
 	}
 	return pk
+}
+
+// OnPublish deals with an order before its sender hears that it has arrived:
+// mochi does not wait for subscribers.
+func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+	if !slices.ContainsFunc(h.o.Orders, func(f string) bool { return matches(f, pk.TopicName) }) {
+		return pk, nil
+	}
+	err := h.o.OnOrder(context.Background(), Inbound{
+		Topic: pk.TopicName, Payload: pk.Payload, Retained: pk.FixedHeader.Retain,
+	})
+	switch {
+	case err == nil:
+		return pk, packets.CodeSuccessIgnore
+	case cl.Properties.ProtocolVersion == 5 && pk.FixedHeader.Qos == 1:
+		return pk, packets.ErrUnspecifiedError
+	}
+	return pk, packets.ErrRejectPacket // no acknowledgement can say that it failed
 }
 
 // OnWill drops the will of a connection whose client has connected again: mochi

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,13 +22,14 @@ type link struct {
 	manager *autopaho.ConnectionManager
 	window  int    // messages the broker wants unacknowledged at most
 	maximum uint32 // bytes a packet may have, 0 for any
+	retains bool   // the broker keeps retained messages
 }
 
 // overhead is more than a PUBLISH packet has beside topic and payload.
 const overhead = 16
 
 func newLink(m *autopaho.ConnectionManager, ack *paho.Connack) *link {
-	l := &link{manager: m, window: maxInFlight}
+	l := &link{manager: m, window: maxInFlight, retains: true}
 	l.Context, l.end = context.WithCancel(context.Background())
 	if p := ack.Properties; p != nil {
 		if p.ReceiveMaximum != nil {
@@ -36,6 +38,7 @@ func newLink(m *autopaho.ConnectionManager, ack *paho.Connack) *link {
 		if p.MaximumPacketSize != nil {
 			l.maximum = *p.MaximumPacketSize
 		}
+		l.retains = p.RetainAvailable
 	}
 	return l
 }
@@ -84,19 +87,32 @@ func (c *Client) serve(ctx context.Context, l *link) {
 	c.subscribe(l)
 	c.announce(l, Online)
 	c.resume()
-	var workers sync.WaitGroup
-	for range l.window {
-		workers.Go(func() { c.send(l) })
-	}
-	stop := context.AfterFunc(l, c.wakeAll)
-	select {
-	case <-l.Done():
-	case <-ctx.Done():
+	var sender sync.WaitGroup
+	sender.Go(func() { c.send(l) })
+	defer sender.Wait()
+	defer context.AfterFunc(l, c.wakeSender)()
+	defer l.end()
+	c.watch(ctx, l)
+	if l.Err() == nil {
 		c.leave(l)
 	}
-	l.end()
-	workers.Wait()
-	stop()
+}
+
+// watch waits for the end of the connection or of ctx. Meanwhile a message that
+// is not acknowledged in time is given up, and so sent again.
+func (c *Client) watch(ctx context.Context, l *link) {
+	tick := time.NewTicker(answerWithin / 5)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			c.ids.expire(now.Add(-answerWithin))
+		case <-l.Done():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // resume makes the whole outbox dirty: the broker may have lost everything. The
@@ -104,14 +120,13 @@ func (c *Client) serve(ctx context.Context, l *link) {
 func (c *Client) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.outbox.resend()
 	c.outbox.told(c.o.Status)
 }
 
-func (c *Client) wakeAll() {
+func (c *Client) wakeSender() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.work.Broadcast()
+	c.work.Signal()
 }
 
 // leave lets the outbox drain and says goodbye. The will would do it too, but
@@ -128,23 +143,30 @@ func (c *Client) leave(l *link) {
 	c.announce(l, Offline)
 }
 
-// announce publishes the status past the outbox.
+// announce publishes the status past the outbox and waits until it is there.
 func (c *Client) announce(l *link, status string) {
 	if c.o.Status == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(l, leaveWithin)
-	defer cancel()
+	answer := make(chan error, 1)
 	m := car.Message{Topic: c.o.Status, Payload: status, Retain: true}
-	if err := l.publish(ctx, m); err != nil && l.Err() == nil {
-		c.refuse(m.Topic, err)
+	c.publish(l, m, func(err error) { answer <- err })
+	select {
+	case err := <-answer:
+		if fateOf(err) == refused {
+			c.refuse(m.Topic, err)
+		}
+	case <-time.After(leaveWithin):
 	}
 }
 
 // subscribe subscribes to the filters and to the status: a will that a broker
 // delivers late must not stay.
 func (c *Client) subscribe(l *link) {
-	filters := c.o.Filters
+	filters := slices.Clone(c.o.Filters)
+	for _, topic := range c.o.Orders {
+		filters = append(filters, Filter{Topic: topic})
+	}
 	if c.o.Status != "" {
 		filters = append([]Filter{{Topic: c.o.Status, NoRetained: true}}, filters...)
 	}
@@ -174,7 +196,7 @@ func (c *Client) subscribe(l *link) {
 	}
 }
 
-// send publishes what is in the outbox until the connection ends.
+// send publishes what is in the outbox, in its order, until the connection ends.
 func (c *Client) send(l *link) {
 	for {
 		p, ok := c.take(l)
@@ -182,22 +204,26 @@ func (c *Client) send(l *link) {
 			return
 		}
 		start := time.Now()
-		err := l.publish(l, p.Message)
-		if err == nil && c.o.Observe != nil {
-			c.o.Observe(time.Since(start))
-		}
-		c.finish(p, err)
+		c.publish(l, p.Message, func(err error) {
+			if err == nil && c.o.Observe != nil {
+				c.o.Observe(time.Since(start))
+			}
+			c.finish(p, err)
+		})
 	}
 }
 
-// take waits for the next message to send.
+// take waits for the next message to send and for its place in flight.
 func (c *Client) take(l *link) (parcel, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for l.Err() == nil {
-		if p, ok := c.outbox.next(); ok {
-			return p, true
+		if c.outbox.flying < l.window {
+			if p, ok := c.outbox.next(); ok {
+				return p, true
+			}
 		}
+		c.tellDrained()
 		c.work.Wait()
 	}
 	return parcel{}, false
@@ -215,41 +241,69 @@ func (c *Client) finish(p parcel, err error) {
 	if f == accepted {
 		c.stats.Published++
 	}
-	if c.outbox.dirty() == 0 {
-		for _, waits := range c.drained {
-			close(waits)
-		}
-		c.drained = nil
-	}
+	c.tellDrained()
+	c.work.Signal() // there is a place in flight
 }
 
-// refusal is a broker's answer that trying again would not change.
+func (c *Client) tellDrained() {
+	if c.outbox.dirty() > 0 {
+		return
+	}
+	for _, waits := range c.drained {
+		close(waits)
+	}
+	c.drained = nil
+}
+
+// refusal is why the broker does not take a message, nor would the next time.
 type refusal struct{ error }
+
+var errUnanswered = errors.New("not acknowledged")
 
 func fateOf(err error) fate {
 	var no refusal
 	switch {
 	case err == nil:
 		return accepted
-	case errors.As(err, &no), errors.Is(err, paho.ErrInvalidArguments):
+	case errors.As(err, &no):
 		return refused
 	}
 	return failed
 }
 
-// publish sends one message and waits for its acknowledgement.
-func (l *link) publish(ctx context.Context, m car.Message) error {
-	if size := uint64(len(m.Topic) + len(m.Payload) + overhead); l.maximum > 0 && size > uint64(l.maximum) {
-		// The broker would hang up, and again at each attempt.
-		return refusal{fmt.Errorf("message of %d bytes: the broker takes %d", size, l.maximum)}
+// publish sends a message and tells done, exactly once, what came of it.
+func (c *Client) publish(l *link, m car.Message, done func(error)) {
+	if err := l.check(m); err != nil {
+		done(err)
+		return
 	}
-	ack, err := l.manager.Publish(ctx, &paho.Publish{
-		Topic: m.Topic, Payload: []byte(m.Payload), QoS: 1, Retain: m.Retain,
+	err := c.ids.publish(m, func(answer packets.ControlPacket) {
+		ack, ok := answer.Content.(*packets.Puback)
+		switch {
+		case !ok:
+			done(errUnanswered)
+		case ack.ReasonCode >= packets.PubackUnspecifiedError:
+			done(refusal{fmt.Errorf("refused (code %#x): may mqtt.user write there?", ack.ReasonCode)})
+		default:
+			done(nil)
+		}
 	})
-	if err != nil && ack != nil && ack.ReasonCode >= packets.PubackUnspecifiedError {
-		return refusal{fmt.Errorf("refused by the broker (code %#x): may mqtt.user write there?", ack.ReasonCode)}
+	if err != nil {
+		done(err)
 	}
-	return err
+}
+
+// check says what the broker has announced not to take. It would hang up, and
+// again at each attempt.
+func (l *link) check(m car.Message) error {
+	size := uint64(len(m.Topic) + len(m.Payload) + overhead)
+	switch {
+	case l.maximum > 0 && size > uint64(l.maximum):
+		return refusal{fmt.Errorf("message of %d bytes: the broker takes %d", size, l.maximum)}
+	case m.Retain && !l.retains:
+		return refusal{errors.New("the broker keeps no retained messages; Home Assistant needs them")}
+	}
+	return nil
 }
 
 // refuse tells of something the broker would not have.

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
@@ -15,18 +16,17 @@ const maxEvents = 1000
 // clock and no goroutine; its owner locks it.
 //
 // A topic has at most one message on its way, so that the broker cannot end up
-// with the older of two. A payload the broker has acknowledged is not sent
-// again, unless the connection was lost since (a broker may lose its memory with
-// it) or resend was called.
+// with the older of two; so have the events together, so that they keep their
+// order. A payload the broker has acknowledged is not sent again, unless the
+// connection was lost since (a broker may lose its memory with it) or resend was
+// called.
 type outbox struct {
 	states  map[string]*state
-	waiting []*state // states to be sent, first dirtied first
-	events  []car.Message
+	waiting []*state      // to be sent, first dirtied first; among them stream
+	stream  *state        // stands for the first of events
+	events  []car.Message // unretained messages that wait
 
-	flying      int  // messages on their way
-	eventFlying bool // one of them is an event: the next one waits, for the order's sake
-	eventTurn   bool // states and events take turns where there is one slot only
-
+	flying  int    // messages on their way
 	born    int    // states ever made, their order of birth
 	dropped uint64 // events thrown away
 }
@@ -38,6 +38,7 @@ type state struct {
 	want   string // what the topic is to hold; empty: nothing
 	have   string // what the broker has acknowledged
 	known  bool   // have says something
+	once   bool   // to be forgotten when the broker has it
 	queued bool
 	flying bool
 }
@@ -45,7 +46,7 @@ type state struct {
 // parcel is a message on its way.
 type parcel struct {
 	car.Message
-	state *state // nil for an event
+	state *state
 }
 
 // fate is what became of a parcel.
@@ -57,12 +58,13 @@ const (
 	refused              // the broker will not have it: not sent again until it changes
 )
 
-func newOutbox() *outbox { return &outbox{states: make(map[string]*state)} }
+func newOutbox() *outbox { return &outbox{states: make(map[string]*state), stream: &state{}} }
 
-// put takes a message in and says whether there is something new to send.
-func (o *outbox) put(m car.Message) bool {
+// put takes a message in.
+func (o *outbox) put(m car.Message) {
 	if !m.Retain {
-		return o.putEvent(m)
+		o.putEvent(m)
+		return
 	}
 	s := o.states[m.Topic]
 	if s == nil {
@@ -70,93 +72,86 @@ func (o *outbox) put(m car.Message) bool {
 		o.born++
 		o.states[m.Topic] = s
 	}
-	s.want = m.Payload
-	return o.queue(s)
+	s.want, s.once = m.Payload, m.Once
+	o.queue(s)
 }
 
-func (o *outbox) putEvent(m car.Message) bool {
+func (o *outbox) putEvent(m car.Message) {
 	if len(o.events) >= maxEvents {
 		o.events = o.events[1:] // the newest tell more
 		o.dropped++
 	}
 	o.events = append(o.events, m)
-	return !o.eventFlying
+	o.queue(o.stream)
 }
 
 // queue lets a state wait for its turn if the broker has to be told.
-func (o *outbox) queue(s *state) bool {
-	if s.queued || s.flying || s.known && s.have == s.want {
-		return false
+func (o *outbox) queue(s *state) {
+	if s.queued || s.flying || !o.stale(s) {
+		return
 	}
 	s.queued = true
 	o.waiting = append(o.waiting, s)
-	return true
+}
+
+// stale says whether the broker has to be told something.
+func (o *outbox) stale(s *state) bool {
+	if s == o.stream {
+		return len(o.events) > 0
+	}
+	return !s.known || s.have != s.want
 }
 
 // next hands out the message whose turn it is. Its fate must be told to done.
 func (o *outbox) next() (parcel, bool) {
-	if o.eventDue() {
-		return o.nextEvent(), true
-	}
 	for len(o.waiting) > 0 {
 		s := o.waiting[0]
 		o.waiting[0] = nil // let it be collected
 		o.waiting = o.waiting[1:]
 		s.queued = false
-		if s.known && s.have == s.want {
+		if !o.stale(s) {
 			continue // changed back while it waited
 		}
 		s.flying = true
 		o.flying++
-		o.eventTurn = true
+		if s == o.stream {
+			m := o.events[0]
+			o.events = o.events[1:]
+			return parcel{m, s}, true
+		}
 		return parcel{car.Message{Topic: s.topic, Payload: s.want, Retain: true}, s}, true
 	}
 	return parcel{}, false
 }
 
-func (o *outbox) eventDue() bool {
-	return len(o.events) > 0 && !o.eventFlying && (o.eventTurn || len(o.waiting) == 0)
-}
-
-func (o *outbox) nextEvent() parcel {
-	m := o.events[0]
-	o.events = o.events[1:]
-	o.eventFlying, o.eventTurn = true, false
-	o.flying++
-	return parcel{Message: m}
-}
-
 // done tells what became of a parcel that next handed out.
 func (o *outbox) done(p parcel, f fate) {
-	o.flying--
-	if p.state == nil {
-		o.eventFlying = false
-		if f == failed {
-			o.events = slices.Insert(o.events, 0, p.Message)
-		}
-		return
-	}
 	s := p.state
 	s.flying = false
-	s.have, s.known = p.Payload, f != failed
-	if s.known && s.have == s.want && s.want == "" {
-		delete(o.states, s.topic)
-		return
+	o.flying--
+	switch {
+	case s == o.stream && f == failed:
+		o.events = slices.Insert(o.events, 0, p.Message)
+	case s != o.stream:
+		s.have, s.known = p.Payload, f != failed
+		if (s.want == "" || s.once) && !o.stale(s) {
+			delete(o.states, s.topic)
+		}
 	}
 	o.queue(s)
 }
 
-// resend makes every state wait to be sent again, in the order of their birth.
+// resend makes every state wait to be sent again, in the order of their birth,
+// before any event.
 func (o *outbox) resend() {
-	all := make([]*state, 0, len(o.states))
-	for _, s := range o.states {
-		all = append(all, s)
-	}
-	slices.SortFunc(all, func(a, b *state) int { return cmp.Compare(a.born, b.born) })
+	all := slices.SortedFunc(maps.Values(o.states), func(a, b *state) int { return cmp.Compare(a.born, b.born) })
+	o.waiting = nil
+	o.stream.queued = false
 	for _, s := range all {
-		s.known = false
+		s.known, s.queued = false, false
 		o.queue(s)
 	}
+	o.queue(o.stream)
 }
 
 // told notes that the broker holds a state's payload, sent past the outbox.
@@ -167,4 +162,10 @@ func (o *outbox) told(topic string) {
 }
 
 // dirty counts the messages that wait or are on their way.
-func (o *outbox) dirty() int { return len(o.waiting) + len(o.events) + o.flying }
+func (o *outbox) dirty() int {
+	n := len(o.waiting) + len(o.events) + o.flying
+	if o.stream.queued {
+		n-- // stands for an event that is counted
+	}
+	return n
+}

@@ -33,7 +33,8 @@ func TestOutbox(t *testing.T) {
 		"a lost event comes first again":     {"!1", "!2", "> !1", "lost !1", "> !1", "ok !1", "> !2"},
 		"a refused event is gone":            {"!1", "!2", "> !1", "no !1", "> !2"},
 		"equal events are all sent":          {"!1", "!1", "> !1", "ok !1", "> !1"},
-		"states and events take turns":       {"!1", "!2", "a=1", "b=1", "> a=1", "> !1", "ok !1", "> b=1", "> !2"},
+		"events are no faster than states":   {"a=1", "!1", "!2", "b=1", "> a=1", "> !1", "ok !1", "> b=1", "> !2"},
+		"events come after what is resent":   {"a=1", "> a=1", "ok a=1", "!1", "resend", "> a=1", "> !1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, script)

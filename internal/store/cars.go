@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,8 +26,8 @@ type Car struct {
 }
 
 // Cars returns all cars that are not forgotten, by id.
-func (s *Store) Cars(ctx context.Context) ([]Car, error) {
-	return query(s.Read(ctx), readCar, `SELECT cars.id, cars.since, cars.seen, states.state,
+func (r Reader) Cars() ([]Car, error) {
+	return query(r, readCar, `SELECT cars.id, cars.since, cars.seen, states.state,
 		cars.distance_mm, cars.energy_mwh, cars.kept_charged_wh, cars.horizon
 		FROM cars LEFT JOIN states ON states.car = cars.id
 		WHERE cars.forgotten = 0 ORDER BY cars.id`)

@@ -58,17 +58,27 @@ func writeForEver(ctx context.Context, dir string) error {
 		}
 		break
 	}
+	if first > 0 { // the message of the last batch may not have been kept yet
+		if err := keepNumber(r, first-1); err != nil {
+			return err
+		}
+	}
 	for n := first; ; n++ {
 		err := s.Write(ctx, func(tx *store.Tx) error {
 			received := noon.AddDate(10, 0, 0)
 			return errors.Join(tx.MakeCar(blue, noon),
 				second(tx.PutPoints(blue, received, batchPoints(n))))
 		})
-		if err := errors.Join(err, r.Keep(fmt.Sprint("t", n%5), fmt.Append(nil, n))); err != nil {
+		if err := errors.Join(err, keepNumber(r, n)); err != nil {
 			return err
 		}
 		fmt.Println(n)
 	}
+}
+
+// keepNumber keeps a batch's number under one of five topics.
+func keepNumber(r *store.Retained, n int) error {
+	return r.Keep(fmt.Sprint("t", n%5), fmt.Append(nil, n))
 }
 
 // TestKill kills a writing program 20 times: what it acknowledged is there, no

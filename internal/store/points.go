@@ -18,6 +18,9 @@ type Change struct {
 	// First and Last are the times (epoch ms) of the earliest and the latest
 	// record that is new or changed, 0 if none is.
 	First, Last int64
+	// Points are the driving points that are new or changed, as they are now, in
+	// order of time. Only PutPoints sets them.
+	Points []car.Point
 }
 
 func (c *Change) extend(at int64) {
@@ -112,7 +115,9 @@ var chargePoints = kind[car.ChargePoint]{
 // PutPoints stores driving points, received at that time by our clock, and
 // counts them in the totals. Only rows that change are written.
 func (tx *Tx) PutPoints(id car.ID, received time.Time, records []car.Point) (Change, error) {
-	return put(tx, points, id, received, records)
+	change, rows, err := put(tx, points, id, received, records)
+	change.Points = rows
+	return change, err
 }
 
 // PutChargePoints stores charging points by the rules of PutPoints; no total
@@ -120,18 +125,19 @@ func (tx *Tx) PutPoints(id car.ID, received time.Time, records []car.Point) (Cha
 func (tx *Tx) PutChargePoints(
 	id car.ID, received time.Time, records []car.ChargePoint,
 ) (Change, error) {
-	return put(tx, chargePoints, id, received, records)
+	change, _, err := put(tx, chargePoints, id, received, records)
+	return change, err
 }
 
 func put[T merging[T]](
 	tx *Tx, k kind[T], id car.ID, received time.Time, records []T,
-) (change Change, err error) {
+) (change Change, rows []T, err error) {
 	if len(records) == 0 {
-		return change, nil
+		return change, nil, nil
 	}
 	c, err := tx.known(id)
 	if err != nil {
-		return change, err
+		return change, nil, err
 	}
 	good := make([]T, 0, len(records))
 	for _, record := range records {
@@ -140,7 +146,7 @@ func put[T merging[T]](
 		case car.ClockWrong(time.UnixMilli(at), received) || k.absurd(record):
 			change.Apart++
 			if err := tx.setApart(id, k.name, at, received, k.columns, k.row(record)); err != nil {
-				return change, err
+				return change, nil, err
 			}
 		case at < c.horizon: // pruned, so known
 			change.Known++
@@ -148,16 +154,18 @@ func put[T merging[T]](
 			good = append(good, record)
 		}
 	}
-	return change, merge(tx, k, id, c, good, &change)
+	rows, err = merge(tx, k, id, c, good, &change)
+	return change, rows, err
 }
 
-// merge joins records with what is stored, and writes those that changed.
+// merge joins records with what is stored, writes those that changed, and
+// returns them in order of time.
 func merge[T merging[T]](
 	tx *Tx, k kind[T], id car.ID, c *known, records []T, change *Change,
-) error {
+) ([]T, error) {
 	stored, err := find(tx, k, id, c, records)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	joined := make(map[int64]T, len(records))
 	for _, record := range records {
@@ -184,12 +192,16 @@ func merge[T merging[T]](
 
 // save writes the joined records in order of time and moves the totals by what
 // they add to the stored ones.
-func save[T merging[T]](tx *Tx, k kind[T], id car.ID, c *known, stored, joined map[int64]T) error {
+func save[T merging[T]](
+	tx *Tx, k kind[T], id car.ID, c *known, stored, joined map[int64]T,
+) ([]T, error) {
 	var mm, mwh int64
+	rows := make([]T, 0, len(joined))
 	for _, at := range slices.Sorted(maps.Keys(joined)) {
 		record := joined[at]
+		rows = append(rows, record)
 		if _, err := tx.exec(k.save, append([]any{id}, k.row(record)...)...); err != nil {
-			return err
+			return nil, err
 		}
 		c.newest[k.name] = max(c.newest[k.name], at)
 		if at < c.since {
@@ -202,7 +214,7 @@ func save[T merging[T]](tx *Tx, k kind[T], id car.ID, c *known, stored, joined m
 			mm, mwh = mm-oldMM, mwh-oldMWh
 		}
 	}
-	return tx.addTotals(id, mm, mwh)
+	return rows, tx.addTotals(id, mm, mwh)
 }
 
 // lookups is how many records one query looks up.

@@ -72,7 +72,7 @@ func (tx *Tx) setHorizon(id car.ID, before int64) (int64, error) {
 		return 0, err
 	}
 	horizon := max(c.horizon, min(before, across))
-	_, err = tx.exec(`UPDATE cars SET horizon = $2 WHERE id = $1 AND horizon < $2`, id, horizon)
+	_, err = tx.exec(`UPDATE cars SET horizon = $2 WHERE id = $1`, id, horizon)
 	tx.forgetKnown(id)
 	return horizon, err
 }
@@ -102,6 +102,11 @@ func (s *Store) Forget(ctx context.Context, id car.ID, data bool) error {
 	if err := s.Write(ctx, func(tx *Tx) error { return tx.forget(id, data) }); err != nil || !data {
 		return err
 	}
+	return s.erase(ctx, id)
+}
+
+// erase removes all records of a forgotten car, and at last the car.
+func (s *Store) erase(ctx context.Context, id car.ID) error {
 	_, err := s.sweep(ctx, id, forgotten, []sweep{
 		{sweepPoints, forEver},
 		{sweepChargePoints, forEver},

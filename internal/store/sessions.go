@@ -67,16 +67,12 @@ func (tx *Tx) putSession(id car.ID, s car.Session, change *Change) error {
 	if err != nil {
 		return err
 	}
-	written, err := tx.exec(`INSERT INTO sessions (car, digest, `+sessionColumns+`)
+	_, err = tx.exec(`INSERT INTO sessions (car, digest, `+sessionColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (car, start, digest) DO NOTHING`,
 		append([]any{id, sessionDigest(s)}, sessionRow(s)...)...)
 	if err != nil {
 		return err
-	}
-	if written == 0 {
-		change.Known++
-		return nil
 	}
 	after, _, err := tx.Session(id, s.Start)
 	if err != nil {

@@ -35,6 +35,7 @@ func TestReopen(t *testing.T) {
 	newCar(t, s, blue)
 	putPoints(t, s, blue, manyPoints(base, 10)...)
 	before := oneCar(t, s, blue)
+	equal(t, "synchronous", 2, s.Synchronous())
 	if info, err := os.Stat(path + "-wal"); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the log's mode: %v, %v", info.Mode(), err)
 	}

@@ -61,6 +61,32 @@ func (s *Store) start(ctx context.Context) error {
 	return nil
 }
 
+// OpenReadOnly opens a database that another program may be writing, for
+// Read only. Its schema is not looked at: the program brings it up to date.
+func OpenReadOnly(ctx context.Context, path string) (*Reading, error) {
+	readers, err := openReaders(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reading{readers: readers, read: newStatements(path, readers.PrepareContext)}
+	if err := readers.PingContext(ctx); err != nil {
+		return nil, errors.Join(explain(path, err), readers.Close())
+	}
+	return r, nil
+}
+
+// Reading is a database that is only read.
+type Reading struct {
+	readers *sql.DB
+	read    *statements
+}
+
+// Read returns a Reader that sees what is committed.
+func (r *Reading) Read(ctx context.Context) Reader { return Reader{ctx: ctx, on: r.read} }
+
+// Close closes the database.
+func (r *Reading) Close() error { return r.readers.Close() }
+
 // Close waits for the write under way, moves the write-ahead log into the
 // database and closes it.
 func (s *Store) Close() error {

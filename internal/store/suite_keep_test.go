@@ -112,7 +112,7 @@ func testForget(t *testing.T, s *store.Store) {
 	if err := s.Forget(t.Context(), blue, false); err != nil {
 		t.Fatal(err)
 	}
-	cars, err := s.Cars(t.Context())
+	cars, err := s.Read(t.Context()).Cars()
 	if len(cars) != 0 || err != nil {
 		t.Fatalf("still there: %v, %v", cars, err)
 	}
@@ -157,6 +157,25 @@ func testForgetData(t *testing.T, s *store.Store) {
 	}
 	c := putPoints(t, s, blue, point(base))
 	equal(t, "receipt", car.Receipt{New: 1}, c.Receipt)
+}
+
+// testForgetHalf has a car come back before all its records were erased.
+func testForgetHalf(t *testing.T, s *store.Store) {
+	newCar(t, s, blue)
+	putPoints(t, s, blue, manyPoints(base, 100)...)
+	prune(t, s, 10_000)
+	if err := s.ForgetHalf(t.Context(), blue); err != nil {
+		t.Fatal(err)
+	}
+	later := noon.Add(95 * time.Second)
+	write(t, s, func(tx *store.Tx) error { return tx.MakeCar(blue, later) })
+	want := store.Car{ID: blue, Since: later, DistanceMM: 500_000, EnergyMWh: 100_000}
+	equal(t, "car", want, oneCar(t, s, blue))
+	if err := s.ForgetRest(t.Context(), blue); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "the erasing ends", want, oneCar(t, s, blue))
+	equal(t, "points", manyPoints(base+10_000, 90), allPoints(t, s, blue))
 }
 
 // chargedWh reads the summaries of these tests: a number of Wh.
@@ -210,6 +229,10 @@ func testPrune(t *testing.T, s *store.Store) {
 	equal(t, "pruned again", 0, prune(t, s, 2000_000))
 	equal(t, "pruned less", 0, prune(t, s, 0))
 	equal(t, "car at last", after, oneCar(t, s, blue))
+
+	write(t, s, func(tx *store.Tx) error { return tx.SetSince(blue, noon.Add(time.Hour)) })
+	equal(t, "counted anew", store.Car{ID: blue, Since: noon.Add(time.Hour), Horizon: after.Horizon,
+		DistanceMM: 400 * 100_000, EnergyMWh: 400 * 20_000}, oneCar(t, s, blue))
 }
 
 // putPointsLate stores points of the hours after noon.
@@ -236,18 +259,25 @@ func testPruneAcross(t *testing.T, s *store.Store) {
 			[]car.ChargePoint{{At: base + 59_500}}, true},
 		{"over", car.Session{Start: base + 1000, End: base + 2000}, nil, false},
 		{"open and old", car.Session{Start: base + 1000}, []car.ChargePoint{{At: base + 3000}}, false},
+		{"its lead is old", car.Session{Start: base + 62_000}, nil, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			newCar(t, s, blue)
 			putSessions(t, s, blue, test.session)
 			putChargePoints(t, s, blue, test.curve...)
+			write(t, s, func(tx *store.Tx) error {
+				return tx.PutCharge(blue, test.session.Start, []byte("1"))
+			})
 			prune(t, s, 60_000)
+			c := putSessions(t, s, blue, test.session)
+			equal(t, "sent again", car.Receipt{Known: 1}, c.Receipt)
 			want := base + 60_000
 			if test.whole {
 				want = min(want, test.session.Start-5000)
 			}
 			equal(t, "horizon", want, oneCar(t, s, blue).Horizon)
+			equal(t, "charge kept", !test.whole, oneCar(t, s, blue).KeptChargedWh == 1)
 			read := s.Read(t.Context())
 			_, ok, err := read.Session(blue, test.session.Start)
 			if ok != test.whole || err != nil {

@@ -93,6 +93,9 @@ func maybe(r *rapid.T, numbers ...float64) float64 {
 func send(t *testing.T, r *rapid.T, s *store.Store, b batch) (sum car.Receipt) {
 	err := s.Write(t.Context(), func(tx *store.Tx) error {
 		points, err1 := tx.PutPoints(blue, noon, b.points)
+		for _, p := range points.Points { // as they are stored now
+			equal(r, "changed point", []car.Point{p}, all(r, tx.Points(blue, p.At, p.At+1)))
+		}
 		curve, err2 := tx.PutChargePoints(blue, noon, b.curve)
 		sessions, err3 := tx.PutSessions(blue, noon, b.sessions)
 		for _, c := range []store.Change{points, curve, sessions} {

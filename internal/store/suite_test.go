@@ -49,6 +49,7 @@ func suite(t *testing.T, open func(testing.TB) *store.Store) {
 		{"totals from another time", testSetSince},
 		{"forget and come back", testForget},
 		{"forget with data", testForgetData},
+		{"forget and come back in between", testForgetHalf},
 		{"prune keeps totals", testPrune},
 		{"prune keeps a session whole", testPruneAcross},
 		{"charges", testCharges},
@@ -132,7 +133,7 @@ func allPoints(t testing.TB, s *store.Store, id car.ID) []car.Point {
 // oneCar returns the row of a car, which must be there.
 func oneCar(t testing.TB, s *store.Store, id car.ID) store.Car {
 	t.Helper()
-	cars, err := s.Cars(t.Context())
+	cars, err := s.Read(t.Context()).Cars()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,10 +171,13 @@ func manyPoints(from int64, n int) []car.Point {
 func testPoints(t *testing.T, s *store.Store) {
 	newCar(t, s, blue)
 	points := manyPoints(base, 3000)
+	for i := range points {
+		points[i].At = base + int64(i) // as close as can be
+	}
 	for i := len(points) - 500; i >= 0; i -= 500 { // the latest first
 		c := putPoints(t, s, blue, points[i:i+500]...)
 		equal(t, "change", store.Change{Receipt: car.Receipt{New: 500},
-			First: points[i].At, Last: points[i+499].At}, c)
+			First: points[i].At, Last: points[i+499].At, Points: points[i : i+500]}, c)
 	}
 	equal(t, "forward", points, allPoints(t, s, blue))
 	read := s.Read(t.Context())
@@ -393,7 +397,7 @@ func testState(t *testing.T, s *store.Store) {
 	write(t, s, func(tx *store.Tx) error {
 		return errors.Join(tx.PutState(blue, []byte(`{"a":1}`)), tx.PutSeen(blue, []string{"b", "a"}))
 	})
-	cars, err := s.Cars(t.Context())
+	cars, err := s.Read(t.Context()).Cars()
 	if err != nil {
 		t.Fatal(err)
 	}
