@@ -36,7 +36,7 @@ func TestStories(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "stop": stop, "kill": kill, "post": post, "get": get, "retained": retained,
+			"serve": serving, "interrupt": interrupt, "powercut": powercut, "post": post, "get": get, "retained": retained,
 		},
 	})
 }
@@ -77,9 +77,9 @@ func (s *said) text() string {
 	return s.all.String()
 }
 
-// start runs wheelhouse until stop, and sets $webhook, $broker and $ops. What it
+// serving runs wheelhouse until interrupt, and sets $webhook, $broker and $ops. What it
 // writes to stdout is the script's stdout.
-func start(ts *testscript.TestScript, neg bool, args []string) {
+func serving(ts *testscript.TestScript, neg bool, args []string) {
 	p := ts.Value(underTest{}).(*program)
 	path, err := exec.LookPath("wheelhouse")
 	ts.Check(err)
@@ -143,15 +143,15 @@ func (p *program) wait() error {
 	}
 }
 
-// stop interrupts the program, which must end well. Its log is in $WORK/stderr.
-func stop(ts *testscript.TestScript, neg bool, args []string) {
+// interrupt ends the program, which must end well. Its log is in $WORK/stderr.
+func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	p := ts.Value(underTest{}).(*program)
 	ts.Check(p.stop())
 	ts.Check(os.WriteFile(ts.MkAbs("stderr"), []byte(p.said.text()), 0o600))
 }
 
-// kill ends the program as a power cut would.
-func kill(ts *testscript.TestScript, neg bool, args []string) {
+// powercut ends the program as a power cut would.
+func powercut(ts *testscript.TestScript, neg bool, args []string) {
 	p := ts.Value(underTest{}).(*program)
 	ts.Check(p.cmd.Process.Kill())
 	_ = p.wait()

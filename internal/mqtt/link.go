@@ -120,6 +120,7 @@ func (c *Client) watch(ctx context.Context, l *link) {
 func (c *Client) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.outbox.resend()
 	c.outbox.told(c.o.Status)
 }
 
@@ -266,7 +267,7 @@ func fateOf(err error) fate {
 	case err == nil:
 		return accepted
 	case errors.As(err, &no):
-		return refused
+		return failed
 	}
 	return failed
 }
