@@ -63,6 +63,10 @@ func (h *herald) republish(id car.ID) {
 
 func (h *herald) up() { h.calls <- h.announcer.Up }
 
+func (h *herald) down() {
+	h.calls <- func(time.Time) discovery.Step { h.announcer.Down(); return discovery.Step{} }
+}
+
 func (h *herald) heard(m mqtt.Inbound) {
 	h.calls <- func(now time.Time) discovery.Step {
 		return h.announcer.Heard(m.Topic, m.Payload, m.Retained, now)
@@ -91,6 +95,9 @@ func (h *herald) Run(ctx context.Context) error {
 func (h *herald) do(ctx context.Context, s discovery.Step) {
 	for _, err := range s.Errors {
 		h.log.Error().Err(err).Msg("discovery")
+	}
+	for i := range s.Messages {
+		s.Messages[i].Once = true // or a device that the user deleted would come back
 	}
 	h.client.Publish(s.Messages...)
 	if s.Resend {

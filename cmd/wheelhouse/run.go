@@ -130,7 +130,7 @@ func (h *house) buildClient(ctx context.Context, topics car.Topics) (err error) 
 	o := mqtt.ClientOptions{
 		URL: h.cfg.MQTT.URL, User: h.cfg.MQTT.User, Password: h.cfg.MQTT.Password.Reveal(),
 		ClientID: h.secrets.clientID, Status: topics.Status(),
-		OnMessage: h.inbound(topics), OnUp: h.herald.up, Observe: h.metrics.published, Log: h.log,
+		OnMessage: h.inbound(topics), OnUp: h.herald.up, OnDown: h.herald.down, Observe: h.metrics.published, Log: h.log,
 	}
 	for _, filter := range h.herald.announcer.Filters() {
 		o.Filters = append(o.Filters, mqtt.Filter{Topic: filter})

@@ -267,7 +267,7 @@ func fateOf(err error) fate {
 	case err == nil:
 		return accepted
 	case errors.As(err, &no):
-		return failed
+		return refused
 	}
 	return failed
 }

@@ -108,7 +108,7 @@ func (l *ledger) ConnectionLost(*packets.Disconnect) error {
 	l.mu.Lock()
 	l.conn = nil
 	l.mu.Unlock()
-	l.end(func(wait) bool { return true })
+	
 	return nil
 }
 
