@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,10 +17,7 @@ import (
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/store"
 )
 
-const (
-	maxGather     = 5000 // records that one commit may hold
-	pruneInterval = 6 * time.Hour
-)
+const maxGather = 5000 // records that one commit may hold
 
 // Profile is what the configuration says of a car.
 type Profile struct {
@@ -54,7 +54,6 @@ type Bridge struct {
 	cars    map[car.ID]*vehicle
 	program *live
 	started time.Time
-	pruned  time.Time
 
 	requests, failures atomic.Int64
 	commits, points    atomic.Int64
@@ -65,6 +64,9 @@ type vehicle struct {
 	*live
 	sums records
 	raw  string // the newest report as JSON, if carstats.raw
+
+	ended    bool  // the current trip was last seen as over
+	toldTrip int64 // end of the newest trip told in last_trip, epoch ms
 }
 
 // job is a batch on its way to the store, and who waits for it.
@@ -173,7 +175,10 @@ func (b *Bridge) refused(id car.ID, status int, reason string) {
 // Run publishes what is known and then works until ctx ends. What has been
 // taken is finished first.
 func (b *Bridge) Run(ctx context.Context) error {
+	var pruner sync.WaitGroup
+	defer pruner.Wait()
 	defer close(b.done)
+	pruner.Go(func() { b.pruning(ctx) })
 	b.introduce()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -184,7 +189,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 		case f := <-b.calls:
 			f()
 		case <-timer.C:
-			b.tick(ctx)
+			b.tick()
 		case <-ctx.Done():
 			return nil
 		}
@@ -200,10 +205,21 @@ func (b *Bridge) introduce() {
 	b.publishProgram(now)
 	for _, v := range b.cars {
 		b.Publish(b.Gone(v.id)...)
-		v.refresh(now)
-		b.Publish(v.publish(now)...)
-		b.Publish(v.documents(now)...)
+		b.tell(v, now)
 		b.Announce(b.device(v))
+	}
+}
+
+// tell publishes what a car is at now, and announces it if it shows a field for
+// the first time.
+func (b *Bridge) tell(v *vehicle, now time.Time) {
+	shown := len(v.seen)
+	v.refresh(now)
+	b.Publish(v.publish(now)...)
+	b.Publish(v.documents(now)...)
+	if len(v.seen) > shown {
+		b.Announce(b.device(v))
+		b.remember(v)
 	}
 }
 
@@ -260,22 +276,16 @@ func (b *Bridge) adopt(w *writing) {
 		if err := v.sums.settle(b.Store.Read(context.Background()), v.change); err != nil {
 			b.Log.Error().Err(err).Str("car", string(id)).Msg("trips cannot be computed")
 		}
-		grown := len(v.seen)
-		v.refresh(now)
-		b.Publish(v.publish(now)...)
-		b.Publish(v.documents(now)...)
+		b.tell(v.vehicle, now)
 		b.Publish(v.updated(v.change.charges, now)...)
-		if v.isNew || len(v.seen) > grown {
-			b.Announce(b.device(v.vehicle))
-			b.remember(v.vehicle)
-		}
 		b.points.Add(int64(v.change.New))
 	}
 }
 
 // updated tells of sessions that came or changed just now.
-func (v *vehicle) updated(charges []Charge, now time.Time) (out []car.Message) {
-	for _, c := range charges {
+func (v *vehicle) updated(charges map[int64]Charge, now time.Time) (out []car.Message) {
+	for _, start := range slices.Sorted(maps.Keys(charges)) {
+		c := charges[start]
 		if c.End != 0 && now.Sub(time.UnixMilli(c.End)) <= eventAge {
 			details := json.RawMessage(c.JSON(v.sums.size(v.seenCapacity())))
 			out = append(out, v.event(car.SessionUpdated, c.End, details))
@@ -284,8 +294,8 @@ func (v *vehicle) updated(charges []Charge, now time.Time) (out []car.Message) {
 	return out
 }
 
-// remember keeps which fields the car has shown. It may fail: the next value
-// of the field tries again.
+// remember keeps which fields the car has shown. It may fail: the next start
+// finds them again in the car's state.
 func (b *Bridge) remember(v *vehicle) {
 	err := b.Store.Write(context.Background(), func(tx *store.Tx) error {
 		return tx.PutSeen(v.id, v.seenKeys())
@@ -295,9 +305,12 @@ func (b *Bridge) remember(v *vehicle) {
 	}
 }
 
-// documents are the JSON topics of a car.
+// documentKeys are the JSON topics of a car.
+var documentKeys = []string{"last_trip", "last_charge", "raw", "diagnostics"}
+
+// documents are what the JSON topics of a car say.
 func (v *vehicle) documents(now time.Time) (out []car.Message) {
-	out = append(out, v.document("last_trip", v.sums.lastTrip(now), car.AtOnce, now)...)
+	out = append(out, v.document("last_trip", v.lastTripJSON(now), car.AtOnce, now)...)
 	out = append(out, v.document("last_charge", v.sums.lastCharge(v.seenCapacity()), car.AtOnce, now)...)
 	out = append(out, v.document("raw", v.raw, car.AtOnce, now)...)
 	return append(out, v.document("diagnostics", v.diagnostics(now), car.Minutely, now)...)
@@ -305,34 +318,29 @@ func (v *vehicle) documents(now time.Time) (out []car.Message) {
 
 // refresh computes what the records yield at now.
 func (v *vehicle) refresh(now time.Time) {
-	for path, value := range v.sums.values(now, v.seenCapacity(), v.seen) {
-		v.computed[path] = value
-	}
+	trip := v.current()
+	v.ended = !trip.Open(now)
+	v.computed = v.sums.values(v.seenCapacity(), v.seen)
+	maps.Copy(v.computed, trip.values(now))
 }
 
 // tick does what time alone brings.
-func (b *Bridge) tick(ctx context.Context) {
+func (b *Bridge) tick() {
 	now := b.Now()
 	for _, v := range b.cars {
-		if v.sums.tripEnds(now) {
-			v.refresh(now)
-			b.Publish(v.publish(now)...)
-			b.Publish(v.documents(now)...)
+		if v.tripEnds(now) {
+			b.tell(v, now)
 		}
 		b.Publish(v.live.tick(now)...)
 	}
 	b.publishProgram(now)
-	if b.Keep > 0 && now.Sub(b.pruned) >= pruneInterval {
-		b.pruned = now
-		b.prune(ctx, now)
-	}
 }
 
 // next is when tick has something to do.
 func (b *Bridge) next() time.Time {
 	next := b.Now().Add(time.Minute)
 	for _, v := range b.cars {
-		for _, t := range []time.Time{v.live.next(), v.sums.next()} {
+		for _, t := range []time.Time{v.live.next(), v.tripEndsAt()} {
 			if !t.IsZero() && t.Before(next) {
 				next = t
 			}
@@ -341,27 +349,9 @@ func (b *Bridge) next() time.Time {
 	return next
 }
 
-// prune removes records older than store.keep.
-func (b *Bridge) prune(ctx context.Context, now time.Time) {
-	for id, v := range b.cars {
-		removed, err := b.Store.Prune(ctx, id, now.Add(-b.Keep), v.sums.energyOf(v.seenCapacity()))
-		if err == nil && removed > 0 {
-			err = v.sums.reload(b.Store.Read(ctx))
-			b.Log.Info().Str("car", string(id)).Int("records", removed).Msg("records older than store.keep removed")
-		}
-		if err != nil {
-			b.Log.Error().Err(err).Str("car", string(id)).Msg("old records cannot be removed")
-		}
-	}
-}
-
 // Cars lists the cars there are.
 func (b *Bridge) Cars(ctx context.Context) (ids []car.ID, err error) {
-	err = b.Do(ctx, func() {
-		for id := range b.cars {
-			ids = append(ids, id)
-		}
-	})
+	err = b.Do(ctx, func() { ids = slices.Sorted(maps.Keys(b.cars)) })
 	return ids, err
 }
 
@@ -375,7 +365,8 @@ func (b *Bridge) Forget(ctx context.Context, id car.ID, data bool) error {
 			failed = car.Refuse(car.NoSuch, "no car %q", id)
 			return
 		}
-		if failed = b.Store.Forget(ctx, id, data); failed != nil {
+		// A car that is half forgotten could not post any more.
+		if failed = b.Store.Forget(context.WithoutCancel(ctx), id, data); failed != nil {
 			return
 		}
 		delete(b.cars, id)

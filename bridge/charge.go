@@ -74,8 +74,10 @@ func SumCharge(s car.Session, points []car.ChargePoint) Charge {
 }
 
 func (c *Charge) sumPoints(points []car.ChargePoint) {
+	charges := 0 // states of charge that are known
 	for i, p := range points {
-		if car.Given(p.SoC) {
+		if p.SoC > 0 { // the app writes 0 where it knows none
+			charges++
 			if c.SoCStart == nil {
 				c.SoCStart = given(p.SoC)
 			}
@@ -88,7 +90,7 @@ func (c *Charge) sumPoints(points []car.ChargePoint) {
 			c.sumGap(points[i-1], p)
 		}
 	}
-	if c.SoCStart != nil {
+	if charges > 1 {
 		c.Gain = given(*c.SoCEnd - *c.SoCStart)
 	}
 }

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -55,9 +56,7 @@ func (f *facts) request(b car.Batch) {
 		f.error(q.SkippedWhy, b.Received)
 	}
 	f.Legacy, f.Unknown = q.LegacyAPI, q.UnknownAPI
-	if q.APIVersion != "" {
-		f.API, f.App = q.APIVersion, q.AppVersion
-	}
+	f.API, f.App = cmp.Or(q.APIVersion, f.API), cmp.Or(q.AppVersion, f.App)
 	if !q.HasReport {
 		return
 	}
@@ -117,16 +116,22 @@ type diagnostics struct {
 func (l *live) diagnostics(now time.Time) string {
 	f := l.Facts
 	d := diagnostics{
-		LastRequest: stamp(l.Received), Source: f.Source, AppVersion: f.App, APIVersion: f.API,
+		LastRequest: stampOrNone(l.Received), Source: f.Source, AppVersion: f.App, APIVersion: f.API,
 		Mode: f.mode(now), Requests: f.Requests, Points: f.Points, Sessions: f.Sessions,
 		New: f.New, Changed: f.Changed, Duplicates: f.Duplicates, Skipped: f.Skipped,
 		Apart: f.Apart, Stale: f.Stale, BodySize: f.Bytes, ClockProblem: f.ClockWrong,
 		LegacyAPI: f.Legacy, UnknownAPI: f.Unknown, LastError: f.Error,
-	}
-	if f.ErrorAt != 0 {
-		d.LastErrorAt = stamp(f.ErrorAt)
+		LastErrorAt: stampOrNone(f.ErrorAt),
 	}
 	return document(d)
+}
+
+// stampOrNone is a time as text, "" for none.
+func stampOrNone(ms int64) string {
+	if ms == 0 {
+		return ""
+	}
+	return stamp(ms)
 }
 
 // refused notes a request that was not answered 200.

@@ -103,8 +103,14 @@ func all[T any](t testing.TB, seq iter.Seq2[T, error]) (items []T) {
 	return items
 }
 
+// failer is a test, of any kind.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // decode reads a published JSON document.
-func decode(t testing.TB, payload string) (m map[string]any) {
+func decode(t failer, payload string) (m map[string]any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(payload), &m); err != nil {
 		t.Fatalf("%v: %s", err, payload)

@@ -3,6 +3,7 @@ package bridge
 import (
 	"encoding/json"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -32,6 +33,7 @@ type state struct {
 	Received int64                `json:"received"` // last accepted request, our clock
 	Fresh    int64                `json:"fresh"`    // until when the instantaneous values were right, our clock
 	Facts    facts                `json:"facts"`
+	Guess    trips                `json:"guess,omitzero"` // trips of a car that sends no points
 }
 
 // live is one car's present: what is known, and what is published of it. It
@@ -72,11 +74,12 @@ func (l *live) clone() *live {
 	return &c
 }
 
-// apply takes an accepted request into the state. It publishes nothing.
-func (l *live) apply(b car.Batch) {
+// apply takes an accepted request into the state, and says whether it brought
+// the newest report. It publishes nothing.
+func (l *live) apply(b car.Batch) (newest bool) {
 	l.Received = max(l.Received, b.Received.UnixMilli())
 	if b.Report == nil {
-		return
+		return false
 	}
 	at := b.Report.At.UnixMilli()
 	l.mendClock(at, b.Received)
@@ -85,13 +88,15 @@ func (l *live) apply(b car.Batch) {
 			l.Readings[path] = reading{v, at}
 		}
 	}
-	newest := at >= l.Newest
-	if newest {
-		l.missing(b.Report, at)
+	if at > l.Newest { // a repetition makes nothing fresh again
 		l.Newest, l.NewestIn = at, b.Received.UnixMilli()
 		l.Fresh = max(l.Fresh, b.Received.Add(-b.Report.Age).UnixMilli())
 	}
+	if newest = at == l.Newest; newest {
+		l.missing(b.Report, at)
+	}
 	l.remember(newest && b.Report.Age <= eventAge && b.Received.Sub(b.Report.At) <= eventAge)
+	return newest
 }
 
 // remember keeps what the rows were when the car last reported: calculations
@@ -125,14 +130,14 @@ var transitions = map[string]map[bool]string{
 	"charging":   {true: car.ChargeStarted, false: car.ChargeEnded},
 }
 
-// missing makes instantaneous values unknown that the newest report no longer
-// has: an old speed is none.
+// missing makes instantaneous values unknown that the newest report does not
+// have: an old speed is none, even if it comes only later.
 func (l *live) missing(r *car.Report, at int64) {
 	for _, f := range l.table.Fields {
 		if !f.Is.Fleeting || f.Calc != nil {
 			continue
 		}
-		if _, there := r.Values[f.From]; !there && l.Readings[f.From].Value.Known() {
+		if _, there := r.Values[f.From]; !there {
 			l.Readings[f.From] = reading{At: at}
 		}
 	}
@@ -176,7 +181,9 @@ func (l *live) isSilent(now time.Time) bool {
 func (l *live) publish(now time.Time) []car.Message {
 	fellSilent := !l.quiet && l.expired(now)
 	l.quiet, l.offline = l.expired(now), l.isSilent(now)
-	l.computed[car.AtReceived] = car.Moment(time.UnixMilli(l.Received))
+	if l.Received != 0 {
+		l.computed[car.AtReceived] = car.Moment(time.UnixMilli(l.Received))
+	}
 	out := l.evaluate(now)
 	if len(l.events) > 0 || fellSilent {
 		out = append(out, l.flush()...)
@@ -279,16 +286,14 @@ func (l *live) tick(now time.Time) (out []car.Message) {
 	}
 	for i := range l.slots {
 		if s := &l.slots[i]; isDue(s, now) {
-			s.took(time.UnixMilli(l.Newest))
-			if l.table.Fields[i].Is.Pace == car.Minutely {
-				s.at = now
-			}
-			out = append(out, l.message(l.table.Fields[i].Key, s.sent))
+			f := &l.table.Fields[i]
+			s.follows(time.UnixMilli(l.Newest), l.paces.every(f.Is.Pace))
+			out = append(out, l.message(f.Key, s.sent))
 		}
 	}
 	for key, s := range l.docs {
 		if isDue(s, now) {
-			s.took(now)
+			s.follows(now, l.paces.every(car.Minutely)) // no other waits
 			out = append(out, l.message(key, s.sent))
 		}
 	}
@@ -303,7 +308,7 @@ func (l *live) flush() (out []car.Message) {
 	for i := range l.slots {
 		f, s := &l.table.Fields[i], &l.slots[i]
 		if s.waits() && f.Is.Pace != car.Minutely {
-			s.took(time.UnixMilli(l.Newest))
+			s.took(time.UnixMilli(l.Newest), l.paces.every(f.Is.Pace))
 			out = append(out, l.message(f.Key, s.sent))
 		}
 	}
@@ -341,14 +346,10 @@ func (l *live) fields() []car.Field {
 	})
 }
 
-// clear takes everything off the car's topics.
+// clear takes everything off the car's topics, also what only an earlier run of
+// the program has put there.
 func (l *live) clear() (out []car.Message) {
-	for i, s := range l.slots {
-		if s.sent != "" {
-			out = append(out, l.message(l.table.Fields[i].Key, ""))
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(l.docs)) {
+	for _, key := range slices.Concat(l.seenKeys(), documentKeys) {
 		out = append(out, l.message(key, ""))
 	}
 	return out
@@ -395,5 +396,5 @@ func SeenCapacity(saved []byte) float64 {
 
 func (s state) seenCapacity() float64 {
 	kWh, _ := s.Was["battery_capacity"].Float()
-	return kWh * 1000
+	return math.Round(kWh * 1000) // the car's numbers are not exact: totals would flicker
 }

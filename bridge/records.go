@@ -1,10 +1,10 @@
 package bridge
 
 import (
+	"cmp"
 	"iter"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/store"
@@ -23,14 +23,21 @@ type records struct {
 	trips    trips
 	charges  map[int64]Charge // by start
 	last     Charge           // the one that ended last; End 0 for none
-	ended    bool             // the current trip was last seen as over
+	doubtful bool             // trips could not be read
+	tally    tally            // what charged has summed up
+}
+
+// tally is a sum over all charges, which holds until one of them changes.
+type tally struct {
+	wh, capacity float64
+	counted      bool
 }
 
 // load computes everything from the store.
 func (r *records) load(from store.Reader, row store.Car) error {
 	r.since, r.kept = row.Since.UnixMilli(), row.KeptChargedWh
 	r.totals = totals{row.DistanceMM, row.EnergyMWh}
-	r.charges, r.last = map[int64]Charge{}, Charge{}
+	r.charges, r.last, r.tally = map[int64]Charge{}, Charge{}, tally{}
 	for kept, err := range from.Charges(r.id) {
 		if err != nil {
 			return err
@@ -41,8 +48,13 @@ func (r *records) load(from store.Reader, row store.Car) error {
 		}
 		r.take(c)
 	}
-	var err error
+	return r.count(from)
+}
+
+// count computes the newest trips from the store.
+func (r *records) count(from store.Reader) (err error) {
 	r.trips, err = newestTrips(r.points(from))
+	r.doubtful = err != nil
 	return err
 }
 
@@ -78,15 +90,15 @@ func (r *records) settle(from store.Reader, c changes) error {
 	for _, charge := range c.charges {
 		r.take(charge)
 	}
-	slices.SortFunc(c.rows, func(p, q car.Point) int { return int(p.At - q.At) })
+	slices.SortFunc(c.rows, func(p, q car.Point) int { return cmp.Compare(p.At, q.At) })
 	for _, p := range c.rows {
 		switch {
+		case r.doubtful:
+			return r.count(from)
 		case p.At > r.trips.current.End:
 			r.trips.add(p)
 		case r.trips.touchedBy(p.At):
-			var err error
-			r.trips, err = newestTrips(r.points(from))
-			return err
+			return r.count(from)
 		}
 	}
 	return nil
@@ -97,8 +109,8 @@ func (r *records) take(c Charge) {
 	if r.charges == nil {
 		r.charges = map[int64]Charge{}
 	}
-	r.charges[c.Start] = c
-	if c.End > r.last.End || c.End == r.last.End && c.Start >= r.last.Start || c.Start == r.last.Start {
+	r.charges[c.Start], r.tally = c, tally{}
+	if c.End > r.last.End || c.End == r.last.End && c.Start >= r.last.Start {
 		r.last = c
 	}
 }
@@ -114,6 +126,9 @@ func (r *records) size(seen float64) float64 {
 
 // charged is the energy in Wh of all sessions since total_since.
 func (r *records) charged(capacity float64) float64 {
+	if r.tally.counted && r.tally.capacity == capacity {
+		return r.tally.wh
+	}
 	sum := r.kept
 	for _, start := range slices.Sorted(maps.Keys(r.charges)) {
 		if start >= r.since {
@@ -122,32 +137,16 @@ func (r *records) charged(capacity float64) float64 {
 			sum += wh
 		}
 	}
+	r.tally = tally{sum, capacity, true}
 	return sum
 }
 
-// energyOf returns how much a summary counts in the total, in Wh.
-func (r *records) energyOf(seen float64) func([]byte) float64 {
-	return func(summary []byte) float64 {
-		c, err := ReadCharge(summary)
-		if err != nil {
-			return 0
-		}
-		best, _ := c.Best(r.size(seen))
-		wh, _ := best.Float()
-		return wh
-	}
-}
-
-// values are the computed paths at now. seenCapacity is what the car takes its
-// battery for, in Wh. Totals of which nothing was ever seen are left out: a car
-// that sends no points gets no zero.
-func (r *records) values(now time.Time, seenCapacity float64, seen map[string]bool) map[string]car.Value {
+// values are the computed paths of charges and totals. seenCapacity is what the
+// car takes its battery for, in Wh. Totals of which nothing was ever seen are
+// left out: a car that sends no points gets no zero.
+func (r *records) values(seenCapacity float64, seen map[string]bool) map[string]car.Value {
 	capacity := r.size(seenCapacity)
-	r.ended = !r.trips.current.Open(now)
-	out := r.trips.current.values(now)
-	if out == nil {
-		out = map[string]car.Value{}
-	}
+	out := map[string]car.Value{}
 	if r.last.End != 0 {
 		maps.Copy(out, r.last.values(capacity))
 	}
@@ -161,26 +160,6 @@ func (r *records) values(now time.Time, seenCapacity float64, seen map[string]bo
 		out[car.TotalOfCharged] = car.Number(wh)
 	}
 	return out
-}
-
-// tripEnds says whether the current trip has ended by the clock since the
-// values were last computed.
-func (r *records) tripEnds(now time.Time) bool { return !r.ended && !r.trips.current.Open(now) }
-
-// next is when the current trip ends if nothing more comes, zero for never.
-func (r *records) next() time.Time {
-	if r.ended {
-		return time.Time{}
-	}
-	return time.UnixMilli(r.trips.current.End).Add(tripGap + time.Millisecond)
-}
-
-// lastTrip is the newest ended trip as JSON, "" for none.
-func (r *records) lastTrip(now time.Time) string {
-	if t := r.trips.last(now); t.Points > 0 {
-		return t.JSON()
-	}
-	return ""
 }
 
 // lastCharge is the session that ended last as JSON, "" for none.

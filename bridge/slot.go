@@ -35,7 +35,7 @@ func (p paces) every(pace car.Pace) time.Duration {
 type slot struct {
 	want string    // the newest payload
 	sent string    // the payload on the topic; "" for none yet
-	at   time.Time // the report's time of sent
+	ripe time.Time // the reports' time from which on another may be sent
 	due  time.Time // when want may be sent, by our clock; zero if nothing waits
 }
 
@@ -48,19 +48,30 @@ func (s *slot) offer(payload string, at, now time.Time, every time.Duration) (se
 		s.due = time.Time{}
 		return false
 	}
-	passed := at.Sub(s.at)
-	if s.sent == "" || every <= 0 || passed >= every {
-		s.took(at)
+	left := s.ripe.Sub(at)
+	if s.sent == "" || every <= 0 || left <= 0 {
+		s.took(at, every)
 		return true
 	}
-	if due := now.Add(every - max(0, passed)); s.due.IsZero() || due.Before(s.due) {
+	if due := now.Add(min(every, left)); s.due.IsZero() || due.Before(s.due) {
 		s.due = due
 	}
 	return false
 }
 
-// took notes that want was sent.
-func (s *slot) took(at time.Time) { s.sent, s.at, s.due = s.want, at, time.Time{} }
+// took notes that want is sent, the reports being at that time.
+func (s *slot) took(at time.Time, every time.Duration) {
+	s.sent, s.ripe, s.due = s.want, at.Add(every), time.Time{}
+}
+
+// follows notes that want is sent because it is due: it counts as of then, or
+// the next one would come too early.
+func (s *slot) follows(at time.Time, every time.Duration) {
+	if at.Before(s.ripe) {
+		at = s.ripe
+	}
+	s.took(at, every)
+}
 
 // waits says whether something is held back.
 func (s *slot) waits() bool { return s.want != s.sent }

@@ -24,6 +24,8 @@ type Trip struct {
 	Closed     bool  // the last point said so
 	Points     int
 
+	Approximate bool // guessed from reports: the app sent no points
+
 	distance, energy    int64 // mm, mWh, of all points
 	plausible, consumed int64 // mm, mWh, of those that count in averages
 	regained            int64 // mWh won back, positive
@@ -41,6 +43,9 @@ func (t Trip) Begins(p car.Point) bool {
 
 // Add returns the trip with its next point. The point must not begin a new one.
 func (t Trip) Add(p car.Point) Trip {
+	if p.SoC == 0 {
+		p.SoC = car.Missing() // the app writes 0 where it knows none
+	}
 	if t.Points == 0 {
 		t.Start, t.first, t.last = p.At, p, p
 	}
@@ -157,6 +162,7 @@ type tripJSON struct {
 	EndLat       roundedTo `json:"end_latitude"`
 	EndLon       roundedTo `json:"end_longitude"`
 	Points       int       `json:"points"`
+	Approximate  bool      `json:"approximate"`
 }
 
 // JSON is the trip as it is published in last_trip; what is unknown is null.
@@ -184,6 +190,7 @@ func (t Trip) JSON() string {
 		EndLat:       rounded(t.last.Lat, 6),
 		EndLon:       rounded(t.last.Lon, 6),
 		Points:       t.Points,
+		Approximate:  t.Approximate,
 	})
 }
 

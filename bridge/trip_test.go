@@ -66,9 +66,9 @@ func TestTripJSON(t *testing.T) {
 	want := map[string]any{
 		"start": "2025-06-01T07:30:00Z", "end": "2025-06-01T07:43:00Z", "duration_min": 13.0,
 		"distance_km": 12.0, "energy_kwh": 2.5, "regenerated_kwh": 0.15,
-		"consumption_kwh_100km": 20.9, "average_speed_kmh": 55.4,
+		"consumption_kwh_100km": 20.9, "average_speed_kmh": 55.3,
 		"battery_start": 64.0, "battery_end": 61.0, "battery_used": 3.0,
-		"ascent_m": 152.0, "descent_m": 39.0, "points": 121.0,
+		"ascent_m": 152.0, "descent_m": 39.0, "points": 121.0, "approximate": false,
 		"start_latitude": 56.1, "start_longitude": 3.2,
 		"end_latitude": 56.20181, "end_longitude": 3.242276,
 	}
@@ -90,7 +90,8 @@ func TestTripsBegin(t *testing.T) {
 		{"no end", []car.Point{at(0, car.Begin), at(5, 0), at(60, car.Begin), at(65, 0)}, []int{2, 2}},
 		{"no begin", []car.Point{at(0, car.End), at(5, 0), at(9, 0)}, []int{1, 2}},
 		{"no markers", []car.Point{at(0, 0), at(5, 0)}, []int{2}},
-		{"lone end after an end", []car.Point{at(0, car.Begin), at(5, car.End), at(9, car.End)}, []int{2, 1}},
+		{"lone end after an end", []car.Point{at(0, car.Begin), at(5, car.End), at(9, car.End)},
+			[]int{2, 1}},
 		{"begin inside a trip", []car.Point{at(0, 0), at(5, car.Begin), at(9, car.End)}, []int{1, 2}},
 		{"two begins", []car.Point{at(0, car.Begin), at(5, car.Begin)}, []int{1, 1}},
 		{"a lone point is a trip", []car.Point{at(0, 0), at(5, car.Lone), at(9, 0)}, []int{1, 1, 1}},

@@ -1,7 +1,9 @@
 package bridge
 
 import (
+	"bytes"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
@@ -28,8 +30,8 @@ type draft struct {
 // changes are what a transaction did to a car's records.
 type changes struct {
 	car.Receipt
-	rows    []car.Point // driving points that are new or changed, ascending
-	charges []Charge    // summaries that are new or changed
+	rows    []car.Point      // driving points that are new or changed
+	charges map[int64]Charge // summaries that are new or changed, by start
 	totals  totals
 	touched bool // totals were read
 }
@@ -68,8 +70,11 @@ func (w *writing) batch(tx *store.Tx, b car.Batch) (car.Receipt, error) {
 	}
 	if b.Last {
 		d.Facts.request(b)
-		d.apply(b)
-		d.raw = b.Raw
+		before := d.glance()
+		if newest := d.apply(b); newest {
+			d.raw = b.Raw
+		}
+		d.estimate(before)
 	}
 	return receipt, nil
 }
@@ -79,13 +84,13 @@ func (w *writing) draft(tx *store.Tx, b car.Batch) (*draft, error) {
 	if d, ok := w.cars[b.Car]; ok {
 		return d, nil
 	}
-	d := &draft{}
+	d := &draft{change: changes{charges: map[int64]Charge{}}}
 	if v, ok := w.bridge.cars[b.Car]; ok {
 		copied := *v
 		copied.live = v.live.clone()
 		d.vehicle = &copied
 	} else {
-		if err := w.bridge.admit(b.Car); err != nil {
+		if err := w.admit(b.Car); err != nil {
 			return nil, err
 		}
 		if err := tx.MakeCar(b.Car, b.Received); err != nil {
@@ -113,12 +118,12 @@ func (d *draft) adopt(tx *store.Tx) error {
 }
 
 // admit refuses a car whose entities could not be told from another's.
-func (b *Bridge) admit(id car.ID) error {
-	others := []car.ID{car.BridgeID, "account"}
-	for other := range b.cars {
+func (w *writing) admit(id car.ID) error {
+	others := append([]car.ID{car.BridgeID, "account"}, w.order...)
+	for other := range w.bridge.cars {
 		others = append(others, other)
 	}
-	keys := append(b.Table.Keys(), ProgramTable.Keys()...)
+	keys := append(w.bridge.Table.Keys(), ProgramTable.Keys()...)
 	if err := car.Clash(id, others, keys); err != nil {
 		return car.Refuse(car.NoSuch, "%v", err)
 	}
@@ -202,7 +207,7 @@ func (d *draft) touchPoints(tx *store.Tx, first, last int64, starts map[int64]bo
 
 // sum computes the summaries of the sessions that have changed.
 func (d *draft) sum(tx *store.Tx, starts map[int64]bool) error {
-	for start := range starts {
+	for _, start := range slices.Sorted(maps.Keys(starts)) {
 		s, ok, err := tx.Session(d.id, start)
 		if err != nil {
 			return err
@@ -218,9 +223,18 @@ func (d *draft) sum(tx *store.Tx, starts map[int64]bool) error {
 		if err := tx.PutCharge(d.id, start, c.Summary()); err != nil {
 			return err
 		}
-		d.change.charges = append(d.change.charges, c)
+		d.note(c)
 	}
 	return nil
+}
+
+// note remembers a charge that is another than before the transaction.
+func (d *draft) note(c Charge) {
+	if before, known := d.sums.charges[c.Start]; known && bytes.Equal(before.Summary(), c.Summary()) {
+		delete(d.change.charges, c.Start)
+		return
+	}
+	d.change.charges[c.Start] = c
 }
 
 // within are the points that lie in the session's own time: others may belong

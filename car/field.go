@@ -3,6 +3,7 @@ package car
 import (
 	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // Field is one row of a source's table: everything Wheelhouse knows about one
@@ -84,7 +85,8 @@ func (f Field) Evaluate(v View) Value {
 }
 
 // Payload writes a value as it is published: numbers rounded, ON/OFF, RFC 3339
-// times in UTC, enum words that are options, everything else None.
+// times in UTC, enum words that are options, texts that fit, everything else
+// None.
 func (f Field) Payload(v Value) string {
 	switch v.kind {
 	case number:
@@ -98,12 +100,24 @@ func (f Field) Payload(v Value) string {
 		t, _ := v.Time()
 		return t.Format(time.RFC3339)
 	case text:
-		if len(f.Options) > 0 && !slices.Contains(f.Options, v.text) {
-			return None
+		if f.speaks(v.text) {
+			return v.text
 		}
-		return v.text
 	}
 	return None
+}
+
+// maxState is the longest state that Home Assistant takes of a sensor, in
+// characters (homeassistant/const.py, MAX_LENGTH_STATE_STATE).
+const maxState = 255
+
+// speaks says whether a text can be published. An empty message would clear the
+// topic.
+func (f Field) speaks(text string) bool {
+	if len(f.Options) > 0 {
+		return slices.Contains(f.Options, text)
+	}
+	return text != "" && (f.Is.Platform != Sensor || utf8.RuneCountInString(text) <= maxState)
 }
 
 // Unit is the symbol of the published unit, "" for none.

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	maxBatch   = 1000             // records committed at once while a body streams in
+	maxBatch   = 250              // records committed at once while a body streams in: a tick waits for them
 	maxRaw     = 64 << 10         // bytes of an unknown API's body that are kept
 	staleAfter = 15 * time.Second // see decoder.stale
 )

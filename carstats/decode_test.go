@@ -65,7 +65,7 @@ func TestFixturesAsPeopleReadThem(t *testing.T) {
 		"live-nolocation":            {"location": "None", "altitude": "None", "driving": "ON"},
 		"live-nopower":               {"power": "None", "charging_power": "None", "charging": "None", "consumption_now": "None", "outside_temperature": "None", "driving": "ON"},
 		"live-charging":              {"charging": "ON", "charging_power": "10.5", "power": "-10.5", "plugged_in": "ON", "driving": "OFF", "ignition": "Accessory"},
-		"live-states":                {"gear": "None", "ignition": "None", "power": "0", "speed": "0", "driving": "OFF"},
+		"live-states":                {"gear": "None", "ignition": "None", "power": "0", "speed": "0", "driving": "None"},
 		"live-abrp":                  {"gear": "P", "battery": "81"},
 		"live-abrp-empty":            {"gear": "P", "battery": "81"},
 		"drivepoints":                {"battery": "61"},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 
@@ -60,7 +61,8 @@ func NewReceiver(o Options) *Receiver {
 
 // Intake stores a forwarded body by the rules of an HTTP POST. A broker has
 // let the sender in, so no password is asked for. It returns when the body is
-// durable.
+// durable. A *car.Refusal says that the body will never be taken; after any other
+// error the same body may be tried again.
 func (r *Receiver) Intake(ctx context.Context, id car.ID, body []byte) error {
 	if err := r.admit(id); err != nil {
 		return err
@@ -68,8 +70,13 @@ func (r *Receiver) Intake(ctx context.Context, id car.ID, body []byte) error {
 	if int64(len(body)) > r.MaxBody {
 		return car.Refuse(car.Invalid, "the body has %d bytes; carstats.max_body allows %d", len(body), r.MaxBody)
 	}
-	_, err := r.receive(ctx, id, bytes.NewReader(body), "mqtt")
-	return err
+	if _, err := r.receive(ctx, id, bytes.NewReader(body), "mqtt"); err != nil {
+		if status, reason := r.failed(err); status < http.StatusInternalServerError {
+			return car.Refuse(car.Invalid, "%s", reason)
+		}
+		return err
+	}
+	return nil
 }
 
 // admit says whether a car of this id may exist.

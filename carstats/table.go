@@ -115,22 +115,40 @@ func charging(v car.View) car.Value {
 	if !ok {
 		return car.Value{}
 	}
-	if on, _ := driving(v).On(); on {
+	if on, _ := inDrive(v); on {
 		return car.Bool(false)
 	}
 	was, _ := v.Was.On()
 	return car.Bool(kW > 0.3 || was && kW >= 0.2)
 }
 
-// driving is the app's own rule for its state DRIVE.
+// driving is the app's own rule for its state DRIVE. While the app does not know the
+// ignition, the car does what it did before.
 func driving(v car.View) car.Value {
-	ignition := v.Get("ignitionState").Word()
-	if ignition == "" {
-		return car.Value{}
+	on, known := inDrive(v)
+	switch {
+	case v.Silent && (known || v.Was.Known()):
+		return car.Bool(false)
+	case !known:
+		return v.Was
 	}
-	plugged, _ := v.Get("chargePortConnected").On()
-	inGear := ignition == "Started" || ignition == "On" && v.Get("selectedGear").Word() == "D"
-	return car.Bool(!v.Silent && !plugged && inGear)
+	return car.Bool(on)
+}
+
+// inDrive says whether the app's state is DRIVE, and whether that can be told.
+func inDrive(v car.View) (on, known bool) {
+	if plugged, _ := v.Get("chargePortConnected").On(); plugged {
+		return false, true
+	}
+	switch v.Get("ignitionState").Word() {
+	case "", "UNKNOWN":
+		return false, false
+	case "Started":
+		return true, true
+	case "On":
+		return v.Get("selectedGear").Word() == "D", true
+	}
+	return false, true
 }
 
 // consumption is power by speed, above walking pace.

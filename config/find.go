@@ -1,9 +1,11 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 const (
@@ -72,7 +74,7 @@ func findFile(flag string, getenv func(string) string, system string) string {
 	}
 	for _, path := range places {
 		// What cannot be read is found as well: silence would hide it.
-		if _, err := os.Stat(path); !os.IsNotExist(err) {
+		if _, err := os.Stat(path); !os.IsNotExist(err) && !errors.Is(err, syscall.ENOTDIR) {
 			return path
 		}
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -62,13 +63,24 @@ func (r *reader) merge(from Sources) (*koanf.Koanf, error) {
 			r.wrong(f.name, "", mistake{what: "cannot be read: " + reason(err)})
 		}
 	}
-	environ := slices.Sorted(slices.Values(from.Environ))
+	environ := latest(from.Environ)
 	load(env.Provider(".", env.Opt{
 		Prefix:        environment,
 		TransformFunc: r.variable,
 		EnvironFunc:   func() []string { return environ },
 	}), nil)
 	return k, errors.Join(errs...)
+}
+
+// latest is an environment with each variable once, in order; the last one of a
+// name counts, as it does for programs.
+func latest(environ []string) []string {
+	pairs := map[string]string{}
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		pairs[name] = pair
+	}
+	return slices.Sorted(maps.Values(pairs))
 }
 
 // complete fills in what depends on the environment.

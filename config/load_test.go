@@ -91,6 +91,10 @@ func TestLoad(t *testing.T) {
 			given{file: "mqtt: {user: anna}", env: []string{"WHEELHOUSE_MQTT__USER="}},
 			func(c *config.Config) { c.MQTT.User = "anna" },
 		},
+		"the last variable of a name": {
+			given{env: []string{"WHEELHOUSE_MQTT__USER=b", "WHEELHOUSE_MQTT__USER=a", "WHEELHOUSE_MQTT__PREFIX=x", "WHEELHOUSE_MQTT__PREFIX="}},
+			func(c *config.Config) { c.MQTT.User = "a" },
+		},
 		"file over default": {
 			given{file: "mqtt: {prefix: a, min_interval: 5s}\nstore: {keep: 30d}"},
 			func(c *config.Config) {

@@ -144,10 +144,11 @@ func (r *reader) variable(name, value string) (string, any) {
 	return path, v
 }
 
-// foreign says whether a variable is not a setting: the file's name, and what
-// Docker's links and Kubernetes set for a service called wheelhouse.
+// foreign says whether a variable is not a setting: the file's name, the password
+// of a simulated car, and what Docker's links and Kubernetes set for a service
+// called wheelhouse.
 func foreign(name string) bool {
-	return name == environment+"CONFIG" || name == environment+"PORT" ||
+	return name == environment+"CONFIG" || name == environment+"SIMULATE_PASSWORD" || name == environment+"PORT" ||
 		strings.HasPrefix(name, environment+"PORT_") || strings.HasPrefix(name, environment+"SERVICE_")
 }
 

@@ -260,6 +260,10 @@ func (a *Announcer) Next() time.Time {
 	return next
 }
 
+// Settled says whether the broker is known to hold what it should, or will as
+// soon as what was sent arrives.
+func (a *Announcer) Settled() bool { return a.phase == live && a.Next().IsZero() }
+
 // Tick does what has become due.
 func (a *Announcer) Tick(now time.Time) Step { return a.run(Step{}, now) }
 

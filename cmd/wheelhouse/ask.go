@@ -36,7 +36,7 @@ func (healthCommand) Run(ctx context.Context, to console, c *commands) error {
 	}
 	a, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errNotRunning, err)
+		return fmt.Errorf("%w, or not yet: nobody answers at ops.listen, %s", errNotRunning, cfg.Ops.Listen)
 	}
 	defer a.Body.Close()
 	body, err := io.ReadAll(a.Body)
@@ -129,7 +129,7 @@ func (r republishCommand) Run(ctx context.Context, to console, c *commands) erro
 	if r.Car != "" {
 		return fmt.Errorf("%w: start it, or leave out the car to announce all at the next start", errNotRunning)
 	}
-	fmt.Fprintln(to.Stderr, "wheelhouse is not running: everything will be announced when it starts")
+	fmt.Fprintln(to.Stderr, "not running: everything will be announced when it starts")
 	return alone(ctx, cfg, func(s *store.Store) error { return s.SetSetting(ctx, settingDeleted, "") })
 }
 
@@ -153,8 +153,7 @@ func (f forgetCommand) Run(ctx context.Context, to console, c *commands) error {
 	return forgetAlone(ctx, to, cfg, car.MakeID(f.Car), f.Data)
 }
 
-// forgetAlone does what the running program would do, and waits until the
-// broker knows.
+// forgetAlone does what the running program would do.
 func forgetAlone(ctx context.Context, to console, cfg *config.Config, id car.ID, data bool) error {
 	cfg.HTTP.Listen, cfg.HTTP.TLS.Listen, cfg.Ops.Listen, cfg.Broker.Listen = "127.0.0.1:0", "", "", "127.0.0.1:0"
 	cfg.Broker.TLS.Listen, cfg.Broker.WebSocket.Listen = "", ""
@@ -163,17 +162,34 @@ func forgetAlone(ctx context.Context, to console, cfg *config.Config, id car.ID,
 		return err
 	}
 	defer h.close()
+	if _, err := lookUp(h.store.Read(ctx), id); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	var failed error
 	err = h.run(ctx, func() {
-		if failed = h.bridge.Forget(ctx, id, data); failed == nil {
-			failed = h.client.Drained(ctx)
-		}
+		failed = h.forget(ctx, id, data)
 		cancel()
 	})
 	if failed != nil {
 		return failed
 	}
 	return err
+}
+
+// forget removes a car when the broker is there to hear of it, and waits until it
+// has.
+func (h *house) forget(ctx context.Context, id car.ID, data bool) error {
+	if err := h.herald.settled(ctx); err != nil {
+		return fmt.Errorf("the MQTT broker must be told, but is away (%s): nothing has been removed",
+			h.client.Stats().LastError)
+	}
+	if err := h.bridge.Forget(ctx, id, data); err != nil {
+		return err
+	}
+	if err := h.herald.settled(ctx); err != nil {
+		return err
+	}
+	return h.client.Drained(ctx)
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,15 +47,41 @@ func newControl(h *house) (*control, error) {
 		_ = json.NewEncoder(w).Encode(h.secrets)
 	})
 	mux.HandleFunc("POST /republish", func(w http.ResponseWriter, q *http.Request) {
-		h.herald.republish(car.MakeID(q.FormValue("car")))
+		if err := h.republish(q.Context(), car.MakeID(q.FormValue("car"))); err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+		}
 	})
 	mux.HandleFunc("POST /forget", func(w http.ResponseWriter, q *http.Request) {
-		err := h.bridge.Forget(q.Context(), car.MakeID(q.FormValue("car")), q.FormValue("data") == "true")
+		id := car.MakeID(q.FormValue("car"))
+		err := h.known(q.Context(), id)
+		if err == nil {
+			err = h.bridge.Forget(q.Context(), id, q.FormValue("data") == "true")
+		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)
 		}
 	})
 	return &control{listener: l, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
+}
+
+// republish announces a car again, or everything if id is "".
+func (h *house) republish(ctx context.Context, id car.ID) error {
+	if id != "" && id != car.BridgeID {
+		if err := h.known(ctx, id); err != nil {
+			return err
+		}
+	}
+	h.herald.republish(id)
+	return nil
+}
+
+// known refuses a car that there is not.
+func (h *house) known(ctx context.Context, id car.ID) error {
+	ids, err := h.bridge.Cars(ctx)
+	if err == nil && !slices.Contains(ids, id) {
+		return noCar(id, ids)
+	}
+	return err
 }
 
 // Run serves until ctx ends.
@@ -71,7 +98,7 @@ func (c *control) Run(ctx context.Context) error {
 func (c *control) Close() error { return c.server.Close() }
 
 // errNotRunning is what commands hear when there is no program to talk to.
-var errNotRunning = errors.New("wheelhouse is not running")
+var errNotRunning = errors.New("not running")
 
 // ask sends a request to the running program and returns what it answers.
 func ask(ctx context.Context, cfg *config.Config, method, path string, form url.Values) ([]byte, error) {

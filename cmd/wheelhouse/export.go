@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
@@ -42,11 +44,23 @@ var exporters = map[[2]string]func(*export) error{
 	{"apart", "json"}:    (*export).apartJSON,
 }
 
+// formatsOf are the formats that something can be written as.
+func formatsOf(what string) (formats []string) {
+	for pair := range exporters {
+		if pair[0] == what {
+			formats = append(formats, pair[1])
+		}
+	}
+	slices.Sort(formats)
+	return formats
+}
+
 // Run reads the store, beside a program that may be running.
 func (x exportCommand) Run(ctx context.Context, to console, c *commands) error {
 	write, ok := exporters[[2]string{x.What, x.Format}]
 	if !ok {
-		return fmt.Errorf("%s cannot be written as %s", x.What, x.Format)
+		return fmt.Errorf("%s cannot be written as %s: use --format %s",
+			x.What, x.Format, strings.Join(formatsOf(x.What), " or "))
 	}
 	from, err := day(x.From, 0, math.MinInt64)
 	if err != nil {
@@ -66,12 +80,9 @@ func (x exportCommand) Run(ctx context.Context, to console, c *commands) error {
 	}
 	defer s.Close()
 	id := car.MakeID(x.Car)
-	known, capacity, err := lookUp(s.Read(ctx), id)
+	capacity, err := lookUp(s.Read(ctx), id)
 	if err != nil {
 		return err
-	}
-	if !known {
-		return fmt.Errorf("no car %q in %s", id, cfg.Store.Path)
 	}
 	if configured := cfg.Cars[string(id)].Capacity; configured > 0 {
 		capacity = configured * 1000

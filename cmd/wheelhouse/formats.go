@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,16 +16,33 @@ import (
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/store"
 )
 
-// lookUp says whether the store knows a car, and what capacity the car takes
-// its battery for, in Wh.
-func lookUp(r store.Reader, id car.ID) (known bool, capacity float64, err error) {
+// lookUp finds a car in the store, and returns what capacity the car takes its
+// battery for, in Wh.
+func lookUp(r store.Reader, id car.ID) (capacity float64, err error) {
 	rows, err := r.Cars()
+	if err != nil {
+		return 0, err
+	}
+	var ids []car.ID
 	for _, row := range rows {
 		if row.ID == id {
-			return true, bridge.SeenCapacity(row.State), nil
+			return bridge.SeenCapacity(row.State), nil
 		}
+		ids = append(ids, row.ID)
 	}
-	return false, 0, err
+	return 0, noCar(id, ids)
+}
+
+// noCar refuses a car that is none of those there are.
+func noCar(id car.ID, ids []car.ID) error {
+	if len(ids) == 0 {
+		return car.Refuse(car.NoSuch, "no car %q; there is none yet", id)
+	}
+	names := make([]string, len(ids))
+	for i, id := range slices.Sorted(slices.Values(ids)) {
+		names[i] = string(id)
+	}
+	return car.Refuse(car.NoSuch, "no car %q; there is: %s", id, strings.Join(names, ", "))
 }
 
 func (x *export) points() iter.Seq2[car.Point, error] { return x.Points(x.car, x.from, x.to) }

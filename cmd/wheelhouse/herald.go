@@ -21,7 +21,8 @@ type herald struct {
 	announcer *discovery.Announcer
 	client    *mqtt.Client
 	store     *store.Store
-	deleted   []string // discovery topics that the user emptied
+	deleted   []string        // discovery topics that the user emptied
+	waiting   []chan struct{} // who waits in settled
 	calls     chan func(now time.Time) discovery.Step
 	log       zerolog.Logger
 }
@@ -73,11 +74,38 @@ func (h *herald) heard(m mqtt.Inbound) {
 	}
 }
 
+// settled waits until the broker has been told everything. It waits for a broker
+// that is away.
+func (h *herald) settled(ctx context.Context) error {
+	done := make(chan struct{})
+	h.calls <- func(time.Time) discovery.Step {
+		h.waiting = append(h.waiting, done)
+		return discovery.Step{}
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (h *herald) tellSettled() {
+	if !h.announcer.Settled() {
+		return
+	}
+	for _, done := range h.waiting {
+		close(done)
+	}
+	h.waiting = nil
+}
+
 // Run works until ctx ends.
 func (h *herald) Run(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
+		h.tellSettled()
 		if next := h.announcer.Next(); !next.IsZero() {
 			timer.Reset(time.Until(next))
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -139,7 +140,7 @@ func (h *house) buildClient(ctx context.Context, topics car.Topics) (err error) 
 	if h.broker != nil {
 		o.Dial = h.broker.Dial
 	} else {
-		o.Orders, o.OnOrder = []string{topics.Intakes()}, h.intake
+		o.Orders, o.OnOrder = []string{topics.Intakes()}, h.intakeFromAfar
 		if o.TLS, err = clientTLS(h.cfg.MQTT); err != nil {
 			return err
 		}
@@ -264,8 +265,8 @@ func (h *house) inbound(topics car.Topics) func(mqtt.Inbound) {
 	}
 }
 
-// intake stores a forwarded webhook body. It returns when the body is durable,
-// or when it never will be: what was refused must not come again.
+// intake stores a forwarded webhook body. It returns when the body is durable, or
+// why it is not.
 func (h *house) intake(ctx context.Context, m mqtt.Inbound) error {
 	in := car.Topics{Prefix: h.cfg.MQTT.Prefix}.Parse(m.Topic)
 	if in.Kind != car.ForIntake {
@@ -273,7 +274,17 @@ func (h *house) intake(ctx context.Context, m mqtt.Inbound) error {
 	}
 	err := h.receiver.Intake(ctx, in.Car, m.Payload)
 	if err != nil {
-		h.log.Warn().Err(err).Str("car", string(in.Car)).Msg("a forwarded body was refused")
+		h.log.Warn().Err(err).Str("car", string(in.Car)).Msg("a forwarded body was not stored")
+	}
+	return err
+}
+
+// intakeFromAfar is intake for an external broker, which would send again what it
+// hears to have failed. A body that was refused must not come again.
+func (h *house) intakeFromAfar(ctx context.Context, m mqtt.Inbound) error {
+	err := h.intake(ctx, m)
+	if _, refused := errors.AsType[*car.Refusal](err); refused {
+		return nil
 	}
 	return err
 }

@@ -1,25 +1,22 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
-	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/eclipse/paho.golang/paho"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"wheelhouse": main})
+	testscript.Main(m, map[string]func(){"wheelhouse": main, "wheelhouse-bare": bareMain})
 }
 
 // The stories of testdata/script are told by the real binary.
@@ -31,12 +28,14 @@ func TestStories(t *testing.T) {
 			for _, listener := range []string{"HTTP", "BROKER", "OPS"} {
 				e.Setenv("WHEELHOUSE_"+listener+"__LISTEN", "127.0.0.1:0")
 			}
-			e.Values[underTest{}] = &program{}
-			e.Defer(func() { _ = e.Values[underTest{}].(*program).stop() })
+			p := &program{dir: e.WorkDir, out: e.WorkDir + "/stdout"}
+			e.Values[underTest{}] = p
+			e.Defer(p.kill)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serving, "interrupt": interrupt, "powercut": powercut, "post": post, "get": get, "retained": retained,
+			"serve": serving, "interrupt": interrupt, "powercut": powercut, "post": post, "get": get,
+			"retained": retained, "topics": topics, "publish": publish, "logged": logged,
 		},
 	})
 }
@@ -44,103 +43,29 @@ func TestStories(t *testing.T) {
 // underTest is the key of the program under test in a script's values.
 type underTest struct{}
 
-// program is a wheelhouse that a script has started.
-type program struct {
-	cmd      *exec.Cmd
-	said     *said
-	finished chan error
-}
-
-// said collects what a program writes and finds the line that says where it
-// listens.
-type said struct {
-	mu    sync.Mutex
-	all   strings.Builder
-	where chan map[string]any
-}
-
-func (s *said) read(r io.Reader) {
-	for lines := bufio.NewScanner(r); lines.Scan(); {
-		s.mu.Lock()
-		s.all.WriteString(lines.Text() + "\n")
-		s.mu.Unlock()
-		var line map[string]any
-		if json.Unmarshal(lines.Bytes(), &line) == nil && line["message"] == "wheelhouse is running" {
-			s.where <- line
-		}
-	}
-}
-
-func (s *said) text() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.all.String()
-}
-
 // serving runs wheelhouse until interrupt, and sets $webhook, $broker and $ops. What it
 // writes to stdout is the script's stdout.
 func serving(ts *testscript.TestScript, neg bool, args []string) {
 	p := ts.Value(underTest{}).(*program)
-	path, err := exec.LookPath("wheelhouse")
-	ts.Check(err)
-	p.cmd = exec.Command(path, args...)
-	p.cmd.Dir = ts.MkAbs(".")
-	p.cmd.Env = environment(ts)
-	out, err := os.Create(ts.MkAbs("stdout"))
-	ts.Check(err)
-	p.cmd.Stdout = out
-	stderr, err := p.cmd.StderrPipe()
-	ts.Check(err)
-	p.said = &said{where: make(chan map[string]any, 1)}
-	ts.Check(p.cmd.Start())
-	p.finished = make(chan error, 1)
-	go func() {
-		p.said.read(stderr)
-		p.finished <- errors.Join(p.cmd.Wait(), out.Close())
-	}()
-	select {
-	case where := <-p.said.where:
-		for _, name := range []string{"webhook", "broker", "ops"} {
-			if address, ok := where[name].(string); ok {
-				ts.Setenv(name, address)
-			}
-		}
-	case err := <-p.finished:
-		p.cmd = nil
-		ts.Fatalf("wheelhouse ended: %v\n%s", err, p.said.text())
-	case <-time.After(20 * time.Second):
-		ts.Fatalf("wheelhouse does not start:\n%s", p.said.text())
+	p.env = environment(ts)
+	ts.Check(p.start(args...))
+	for _, name := range []string{"webhook", "broker", "ops"} {
+		ts.Setenv(name, p.address(name))
 	}
 }
 
-func environment(ts *testscript.TestScript) []string {
-	env := os.Environ()
-	for _, name := range []string{"STATE_DIR", "HTTP__LISTEN", "BROKER__LISTEN", "OPS__LISTEN", "MQTT__MIN_INTERVAL",
-		"CARSTATS__PASSWORD", "CARSTATS__DISCOVER", "CARSTATS__SILENT_AFTER", "CONFIG", "MQTT__URL", "CARSTATS__RAW"} {
+// environment is what a script has set of the settings.
+func environment(ts *testscript.TestScript) (env []string) {
+	for _, name := range []string{
+		"STATE_DIR", "CONFIG", "LOG__LEVEL", "HTTP__LISTEN", "BROKER__LISTEN", "OPS__LISTEN", "STORE__KEEP",
+		"MQTT__MIN_INTERVAL", "MQTT__URL", "CARSTATS__PASSWORD", "CARSTATS__DISCOVER", "CARSTATS__SILENT_AFTER",
+		"CARSTATS__RAW",
+	} {
 		if v := ts.Getenv("WHEELHOUSE_" + name); v != "" {
 			env = append(env, "WHEELHOUSE_"+name+"="+v)
 		}
 	}
 	return env
-}
-
-func (p *program) stop() error {
-	if p.cmd == nil {
-		return nil
-	}
-	_ = p.cmd.Process.Signal(os.Interrupt)
-	return p.wait()
-}
-
-func (p *program) wait() error {
-	defer func() { p.cmd = nil }()
-	select {
-	case err := <-p.finished:
-		return err
-	case <-time.After(15 * time.Second):
-		_ = p.cmd.Process.Kill()
-		return errors.New("wheelhouse does not stop:\n" + p.said.text())
-	}
 }
 
 // interrupt ends the program, which must end well. Its log is in $WORK/stderr.
@@ -152,9 +77,12 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 
 // powercut ends the program as a power cut would.
 func powercut(ts *testscript.TestScript, neg bool, args []string) {
-	p := ts.Value(underTest{}).(*program)
-	ts.Check(p.cmd.Process.Kill())
-	_ = p.wait()
+	ts.Value(underTest{}).(*program).kill()
+}
+
+// logged REGEXP waits until the running program says something.
+func logged(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(ts.Value(underTest{}).(*program).said.until(regexp.MustCompile(args[0])))
 }
 
 // post PATH USER PASSWORD FILE posts a body to the webhook. The answer is in
@@ -183,55 +111,72 @@ func answer(ts *testscript.TestScript, q *http.Request) {
 	ts.Check(os.WriteFile(ts.MkAbs("answer"), []byte(a.Status+"\n"+string(body)), 0o600))
 }
 
-// retained USER PASSWORD TOPIC VALUE waits until a topic of the embedded broker
-// holds a value; the value "-" means none, "*" any.
-func retained(ts *testscript.TestScript, neg bool, args []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+// atBroker does something as a client of the embedded broker.
+func atBroker(ts *testscript.TestScript, user, password string, act func(context.Context, *peer) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	user, password, topic, want := args[0], args[1], args[2], strings.Join(args[3:], " ")
-	seen, err := watchTopic(ctx, ts.Getenv("broker"), user, password, topic, func(payload string) bool {
-		return payload == want || want == "*" && payload != ""
-	})
-	if err != nil {
-		ts.Fatalf("%s: %v, want %q, saw %q", topic, err, want, seen)
+	p, err := newPeer(ctx, login{address: ts.Getenv("broker"), user: user, password: password})
+	ts.Check(err)
+	defer p.leave()
+	if err := act(ctx, p); err != nil {
+		ts.Fatalf("%v; the broker retains\n%s", err, list(p.snapshot()))
 	}
 }
 
-// watchTopic subscribes until a message satisfies good, and returns all it saw.
-func watchTopic(
-	ctx context.Context, broker, user, password, topic string, good func(string) bool,
-) (seen []string, err error) {
-	messages := make(chan string, 1000)
-	conn, err := dialBroker(ctx, broker)
-	if err != nil {
-		return nil, err
+// retained USER PASSWORD TOPIC VALUE waits until a topic of the embedded broker
+// holds a value; the value "*" means any. With ! it waits until no topic matches
+// the regular expression TOPIC.
+func retained(ts *testscript.TestScript, neg bool, args []string) {
+	good := func(kept map[string]string) bool {
+		want, got := strings.Join(args[3:], " "), kept[args[2]]
+		return got == want || want == "*" && got != ""
 	}
-	client := paho.NewClient(paho.ClientConfig{Conn: conn,
-		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(m paho.PublishReceived) (bool, error) {
-			messages <- string(m.Packet.Payload)
-			return true, nil
-		}}})
-	if _, err := client.Connect(ctx, &paho.Connect{
-		ClientID: "watch", CleanStart: true, KeepAlive: 30,
-		Username: user, UsernameFlag: true, Password: []byte(password), PasswordFlag: true,
-	}); err != nil {
-		return nil, err
-	}
-	defer client.Disconnect(&paho.Disconnect{})
-	if _, err := client.Subscribe(ctx, &paho.Subscribe{
-		Subscriptions: []paho.SubscribeOptions{{Topic: topic, QoS: 1}},
-	}); err != nil {
-		return nil, err
-	}
-	for {
-		select {
-		case payload := <-messages:
-			seen = append(seen, payload)
-			if good(payload) {
-				return seen, nil
-			}
-		case <-ctx.Done():
-			return seen, ctx.Err()
+	if neg {
+		unwanted := regexp.MustCompile(args[2])
+		good = func(kept map[string]string) bool {
+			return !slices.ContainsFunc(slices.Collect(maps.Keys(kept)), unwanted.MatchString)
 		}
 	}
+	atBroker(ts, args[0], args[1], func(ctx context.Context, p *peer) error {
+		if err := p.until(ctx, func() bool { return good(p.kept) }); err != nil {
+			return fmt.Errorf("waiting for %q: %w", args[2:], err)
+		}
+		return nil
+	})
+}
+
+// topics USER PASSWORD writes to $WORK/topics what the embedded broker retains,
+// as far as that user may read.
+func topics(ts *testscript.TestScript, neg bool, args []string) {
+	atBroker(ts, args[0], args[1], func(ctx context.Context, p *peer) error {
+		return os.WriteFile(ts.MkAbs("topics"), []byte(list(p.snapshot())), 0o600)
+	})
+}
+
+// publish USER PASSWORD TOPIC FILE [retain] publishes at QoS 1; "-" is an empty
+// payload. With ! the broker must refuse.
+func publish(ts *testscript.TestScript, neg bool, args []string) {
+	payload := ""
+	if args[3] != "-" {
+		payload = strings.TrimSuffix(ts.ReadFile(args[3]), "\n")
+	}
+	atBroker(ts, args[0], args[1], func(ctx context.Context, p *peer) error {
+		reason, err := p.publish(ctx, args[2], payload, len(args) > 4)
+		switch {
+		case neg && err == nil:
+			return fmt.Errorf("%s was published", args[2])
+		case neg && reason >= 0x80:
+			err = nil
+		}
+		return err
+	})
+}
+
+// list is what a broker retains, a line each, in order.
+func list(kept map[string]string) string {
+	var b strings.Builder
+	for _, topic := range slices.Sorted(maps.Keys(kept)) {
+		fmt.Fprintln(&b, topic, kept[topic])
+	}
+	return b.String()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -67,9 +68,11 @@ func (s simulateCommand) options() (o sim.Options, err error) {
 		return o, err
 	}
 	if s.Start != "" {
-		o.Start, err = time.Parse(time.RFC3339, s.Start)
+		if o.Start, err = time.Parse(time.RFC3339, s.Start); err != nil {
+			return o, fmt.Errorf("--start: %q is no time (2026-01-31T12:00:00Z)", s.Start)
+		}
 	}
-	return o, err
+	return o, nil
 }
 
 // eventLine is a request and its outcome on one line.
@@ -85,7 +88,8 @@ func eventLine(e sim.Event) string {
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	} else {
-		fmt.Fprintf(&b, ": %d %s", e.Status, strings.TrimSpace(e.Answer))
+		answer := strings.TrimPrefix(e.Answer, strconv.Itoa(e.Status)) // refusals begin with it
+		fmt.Fprintf(&b, ": %d %s", e.Status, strings.TrimSpace(answer))
 	}
 	if e.Queued > 0 {
 		fmt.Fprintf(&b, " (%d waiting)", e.Queued)

@@ -11,7 +11,7 @@ import (
 )
 
 // errRunning is what a second program in one state directory hears.
-var errRunning = errors.New("wheelhouse is running already")
+var errRunning = errors.New("already running")
 
 // lockState makes the state directory and takes its lock: there is one program
 // per directory. Closing the file lets go; so does the end of the process.

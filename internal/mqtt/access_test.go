@@ -97,7 +97,9 @@ func TestMaySubscribe(t *testing.T) {
 }
 
 func TestPasswords(t *testing.T) {
-	a := &access{users: map[string]User{"home": {Name: "home", Password: "secret"}, "open": {Name: "open"}}}
+	a := &access{users: map[string]User{
+		"home": {Name: "home", Password: "secret"}, "open": {Name: "open"},
+	}}
 	for _, c := range []struct {
 		name, password string
 		want           bool

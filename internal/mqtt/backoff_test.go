@@ -7,32 +7,35 @@ import (
 )
 
 // attempts lets a backoff try until the time is over.
-func attempts(b *backoff, d time.Duration, try func()) int {
+func attempts(b *backoff, d time.Duration, try func(*backoff)) int {
 	n := 0
 	for end := time.Now().Add(d); ; n++ {
 		<-time.After(b.wait(0)) // fake time
 		if time.Now().After(end) {
 			return n
 		}
-		try()
+		try(b)
 	}
 }
 
 func TestBackoff(t *testing.T) {
+	hangsUp := func(b *backoff) { b.up(); b.down() }
+	away := func(b *backoff) { b.failed(false) }
+	refuses := func(b *backoff) { b.failed(true) }
 	for name, c := range map[string]struct {
-		try      func(*backoff) func()
+		try      func(*backoff)
 		within   time.Duration
 		min, max int
 	}{
-		"accepts, then hangs up": {func(b *backoff) func() { return func() { b.up(); b.down() } }, 10 * time.Second, 4, 6},
-		"broker away":            {func(b *backoff) func() { return func() { b.failed(false) } }, 10 * time.Second, 4, 6},
-		"away for an hour":       {func(b *backoff) func() { return func() { b.failed(false) } }, time.Hour, 180, 230},
-		"refused":                {func(b *backoff) func() { return func() { b.failed(true) } }, 5 * time.Minute, 8, 11},
+		"accepts, then hangs up": {hangsUp, 10 * time.Second, 4, 6},
+		"broker away":            {away, 10 * time.Second, 4, 6},
+		"away for an hour":       {away, time.Hour, 180, 230},
+		"refused":                {refuses, 5 * time.Minute, 8, 11},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := &backoff{}
-				if n := attempts(b, c.within, c.try(b)); n < c.min || n > c.max {
+				if n := attempts(b, c.within, c.try); n < c.min || n > c.max {
 					t.Errorf("%d attempts in %v", n, c.within)
 				}
 			})

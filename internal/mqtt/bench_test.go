@@ -28,7 +28,8 @@ func BenchmarkEmbedded(b *testing.B) {
 // countAll subscribes to everything below wheelhouse and counts.
 func countAll(b *testing.B, dial func() (net.Conn, error)) *atomic.Int64 {
 	count := new(atomic.Int64)
-	sub := newPeer(b, peerOptions{dial: dial, id: "subscriber", slow: func(*paho.Publish) { count.Add(1) }})
+	sub := newPeer(b, peerOptions{
+		dial: dial, id: "subscriber", take: func(*paho.Publish) { count.Add(1) }})
 	sub.subscribe(b, "wheelhouse/#")
 	return count
 }

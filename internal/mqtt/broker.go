@@ -118,7 +118,8 @@ func NewBroker(o BrokerOptions) (*Broker, error) {
 	rules := &access{users: make(map[string]User), topics: o.Topics, discovery: o.Discovery}
 	for _, u := range o.Users {
 		if u.Name == "" || strings.Contains(u.Name, "/") || u.Password == "" {
-			return nil, fmt.Errorf("broker.users: %q: a user needs a name without a slash, and a password", u.Name)
+			return nil, fmt.Errorf("broker.users: %q: "+
+				"a user needs a name without a slash, and a password", u.Name)
 		}
 		rules.users[u.Name] = u
 	}
@@ -130,7 +131,7 @@ func NewBroker(o BrokerOptions) (*Broker, error) {
 	if err := b.keep.load(time.Now()); err != nil {
 		return nil, err
 	}
-	h := &hook{o: o, access: rules, keep: b.keep, server: b.server, maxPacket: uint32(o.MaxPacket), log: quiet(o.Log)}
+	h := &hook{o: o, access: rules, keep: b.keep, server: b.server, log: quiet(o.Log)}
 	if err := b.server.AddHook(h, nil); err != nil {
 		return nil, err
 	}

@@ -28,11 +28,11 @@ const (
 )
 
 const (
-	maxInFlight    = 20  // messages unacknowledged at once
-	receiveMaximum = 20  // orders the broker may send ahead; paho reserves a place for each
-	keepAlive      = 15  // seconds; a dead line is noticed after at most two
-	willDelay      = 10  // seconds: a short outage is none
-	sessionExpiry  = 60  // seconds; must exceed willDelay, or the end of the session sends the will
+	maxInFlight    = 20 // messages unacknowledged at once
+	receiveMaximum = 20 // orders the broker may send ahead; paho reserves a place for each
+	keepAlive      = 15 // seconds; a dead line is noticed after at most two
+	willDelay      = 10 // seconds: a short outage is none
+	sessionExpiry  = 60 // seconds; must exceed willDelay, or the end of the session sends the will
 
 	answerWithin = 5 * time.Second // a broker that does not answer is asked again
 	dialWithin   = 10 * time.Second
@@ -111,7 +111,6 @@ type Client struct {
 
 	links chan *link // connections that came up; the latest only
 	line  backoff    // used by autopaho's goroutine only
-	last  string     // the last complaint, so that it is not said again; same goroutine
 
 	mu      sync.Mutex
 	work    sync.Cond // the sender may have something to do
@@ -119,7 +118,8 @@ type Client struct {
 	drained []chan struct{} // who waits for an empty outbox
 	current *link           // nil while disconnected
 	leaving bool
-	stats   Stats // what cannot be counted afresh
+	last    string // the last complaint, so that it is not said again
+	stats   Stats  // what cannot be counted afresh
 }
 
 // NewClient checks the options; an error names the configuration's key.
@@ -130,8 +130,12 @@ func NewClient(o ClientOptions) (*Client, error) {
 	}
 	// A broker that is away for a night is worth a few lines, not a thousand.
 	o.Log = o.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Minute})
-	c := &Client{o: o, url: u, ids: &ledger{orders: newOrders(o.Orders)}, links: make(chan *link, 1), outbox: newOutbox()}
+	c := &Client{
+		o: o, url: u, ids: &ledger{orders: newOrders(o.Orders)},
+		links: make(chan *link, 1), outbox: newOutbox(),
+	}
 	c.work.L = &c.mu
+	c.outbox.backlog = maxBacklog
 	if o.Status != "" {
 		c.outbox.put(car.Message{Topic: o.Status, Payload: Online, Retain: true})
 	}
@@ -139,8 +143,9 @@ func NewClient(o ClientOptions) (*Client, error) {
 }
 
 // Publish puts messages into the outbox; it never blocks. Of a retained topic
-// the latest payload is sent, once; an empty one clears the topic at the broker
-// and in the outbox. Other messages are sent in order, once; while the broker is
+// the latest payload is sent, once, and those before it too as long as not too
+// many messages wait; an empty one clears the topic at the broker and in the
+// outbox. Other messages are sent in order, once; while the broker is
 // away a thousand of them wait, then the oldest is dropped.
 //
 // An unretained message whose acknowledgement was lost is sent twice.
@@ -215,6 +220,11 @@ func (c *Client) Run(ctx context.Context) error {
 			c.serve(ctx, l)
 		case <-ctx.Done():
 		}
+	}
+	select {
+	case l := <-c.links: // it came up just now: it may hold an old status
+		c.serve(ctx, l)
+	default:
 	}
 	quick, cancel := context.WithTimeout(life, leaveWithin)
 	defer cancel()

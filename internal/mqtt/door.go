@@ -45,7 +45,8 @@ type door struct {
 func newSlots(clients int) chan struct{} { return make(chan struct{}, clients+moreSockets) }
 
 func newDoor(
-	id string, l net.Listener, e Endpoint, slots chan struct{}, to listeners.EstablishFn, log zerolog.Logger,
+	id string, l net.Listener, e Endpoint, slots chan struct{}, to listeners.EstablishFn,
+	log zerolog.Logger,
 ) *door {
 	return &door{
 		id: id, listener: l, endpoint: e, slots: slots, establish: to,

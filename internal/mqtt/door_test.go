@@ -13,6 +13,9 @@ import (
 	"github.com/rs/zerolog"
 )
 
+const upgrade = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+
 // TestHelloInTime: who has not sent a whole CONNECT packet within five seconds
 // is hung up on, and mochi never hears of it.
 func TestHelloInTime(t *testing.T) {
@@ -24,7 +27,8 @@ func TestHelloInTime(t *testing.T) {
 		"silent":              {},
 		"dribbling":           {first: "\x10\x40\x00\x04MQTT\x05", every: time.Second},
 		"silent at WebSocket": {endpoint: Endpoint{WebSocket: true}},
-		"dribbling HTTP":      {first: "GET / HTTP/1.1\r\nX: ", every: time.Second, endpoint: Endpoint{WebSocket: true}},
+		"silent after it":     {first: upgrade, endpoint: Endpoint{WebSocket: true}},
+		"dribbling HTTP":      {"GET / HTTP/1.1\r\nX: ", time.Second, Endpoint{WebSocket: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -59,8 +59,12 @@ func (c *Client) complain(what string, err error) {
 // denied says whether the broker refused, so that trying again soon is useless.
 func denied(err error) bool {
 	var ack *autopaho.ConnackError
-	return errors.As(err, &ack) &&
-		(ack.ReasonCode == packets.ConnackBadUsernameOrPassword || ack.ReasonCode == packets.ConnackNotAuthorized)
+	return errors.As(err, &ack) && badCredentials(ack)
+}
+
+func badCredentials(ack *autopaho.ConnackError) bool {
+	return ack.ReasonCode == packets.ConnackBadUsernameOrPassword ||
+		ack.ReasonCode == packets.ConnackNotAuthorized
 }
 
 // explain says what a failed attempt means and what to do about it.
@@ -69,6 +73,13 @@ func explain(err error) error {
 	if errors.As(err, &ack) {
 		return explainConnack(ack)
 	}
+	// TLS 1.3 says the first after the handshake, TLS 1.2 the second within.
+	for _, s := range []string{"tls: certificate required", "tls: bad certificate"} {
+		if strings.Contains(err.Error(), s) {
+			return fmt.Errorf("mqtt.cert_file, mqtt.key_file: "+
+				"the broker wants a client certificate: %w", err)
+		}
+	}
 	var dial *dialError
 	if errors.As(err, &dial) {
 		return explainDial(dial.error)
@@ -76,15 +87,13 @@ func explain(err error) error {
 	if hungUp(err) {
 		return errMQTT3
 	}
-	if strings.Contains(err.Error(), "tls: certificate required") { // TLS 1.3 says so after the handshake
-		return fmt.Errorf("mqtt.cert_file, mqtt.key_file: the broker wants a client certificate: %w", err)
-	}
 	return err
 }
 
 // hungUp says whether the other side ended the connection.
 func hungUp(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET)
 }
 
 var errMQTT3 = errors.New("the broker hung up instead of answering an MQTT 5 greeting: " +
@@ -92,9 +101,10 @@ var errMQTT3 = errors.New("the broker hung up instead of answering an MQTT 5 gre
 	"otherwise check that mqtt.url names an MQTT port, with mqtts:// where it wants TLS")
 
 func explainConnack(ack *autopaho.ConnackError) error {
-	switch ack.ReasonCode {
-	case packets.ConnackBadUsernameOrPassword, packets.ConnackNotAuthorized:
+	if badCredentials(ack) {
 		return fmt.Errorf("mqtt.user, mqtt.password: the broker refuses them (code %#x)", ack.ReasonCode)
+	}
+	switch ack.ReasonCode {
 	case packets.ConnackUnsupportedProtocolVersion:
 		return errMQTT3
 	case packets.ConnackInvalidClientID:
@@ -108,11 +118,13 @@ func explainDial(err error) error {
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &authority):
-		return fmt.Errorf("mqtt.ca_file: the broker's certificate is signed by nobody known here: %w", err)
+		return fmt.Errorf("mqtt.ca_file: "+
+			"the broker's certificate is signed by nobody known here: %w", err)
 	case errors.As(err, &record):
 		return fmt.Errorf("mqtt.url: the broker speaks no TLS at this port: %w", err)
 	case hungUp(err):
-		return fmt.Errorf("mqtt.url: the broker hung up when greeted: are scheme and port right? (%w)", err)
+		return fmt.Errorf("mqtt.url: "+
+			"the broker hung up when greeted: are scheme and port right? (%w)", err)
 	}
 	return err
 }

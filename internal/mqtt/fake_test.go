@@ -76,7 +76,8 @@ func obey(p *packets.ControlPacket) []packets.Packet {
 		}
 	case *packets.Subscribe:
 		return []packets.Packet{&packets.Suback{
-			PacketID: c.PacketID, Properties: &packets.Properties{}, Reasons: make([]byte, len(c.Subscriptions)),
+			PacketID: c.PacketID, Properties: &packets.Properties{},
+			Reasons: make([]byte, len(c.Subscriptions)),
 		}}
 	case *packets.Pingreq:
 		return []packets.Packet{&packets.Pingresp{}}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
-	"github.com/rs/zerolog"
 
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/mqtt"
@@ -117,7 +116,7 @@ type peerOptions struct {
 	user  mqtt.User
 	id    string
 	setup func(*paho.Connect)
-	slow  func(*paho.Publish) // called for each message, instead of got
+	take  func(*paho.Publish) // called for each message, instead of got
 }
 
 func connectPeer(t testing.TB, o peerOptions) (*peer, error) {
@@ -127,20 +126,18 @@ func connectPeer(t testing.TB, o peerOptions) (*peer, error) {
 		t.Fatal(err)
 	}
 	p := &peer{got: make(chan *paho.Publish, 1<<16)}
+	if o.take == nil {
+		o.take = func(m *paho.Publish) { p.got <- m }
+	}
+	receive := func(r paho.PublishReceived) (bool, error) { o.take(r.Packet); return true, nil }
 	p.Client = paho.NewClient(paho.ClientConfig{
-		Conn: packets.NewThreadSafeConn(conn),
-		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(r paho.PublishReceived) (bool, error) {
-			if o.slow != nil {
-				o.slow(r.Packet)
-			} else {
-				p.got <- r.Packet
-			}
-			return true, nil
-		}},
+		Conn:              packets.NewThreadSafeConn(conn),
+		OnPublishReceived: []func(paho.PublishReceived) (bool, error){receive},
 	})
 	c := &paho.Connect{
-		ClientID: o.id, KeepAlive: 60, CleanStart: true, Properties: &paho.ConnectProperties{RequestProblemInfo: true},
-		Username: o.user.Name, UsernameFlag: true, Password: []byte(o.user.Password), PasswordFlag: true,
+		ClientID: o.id, KeepAlive: 60, CleanStart: true,
+		Properties: &paho.ConnectProperties{RequestProblemInfo: true},
+		Username:   o.user.Name, UsernameFlag: true, Password: []byte(o.user.Password), PasswordFlag: true,
 	}
 	if o.setup != nil {
 		o.setup(c)
@@ -233,5 +230,3 @@ func loopback(o mqtt.Endpoint) []mqtt.Endpoint {
 func retained(topic, payload string) car.Message {
 	return car.Message{Topic: topic, Payload: payload, Retain: true}
 }
-
-func logger(t testing.TB) zerolog.Logger { return zerolog.New(zerolog.NewTestWriter(t)) }

@@ -14,12 +14,11 @@ import (
 // messages, and the mending of what options cannot mend.
 type hook struct {
 	mochi.HookBase
-	o         BrokerOptions
-	access    *access
-	keep      *keeping
-	server    *mochi.Server
-	maxPacket uint32
-	log       zerolog.Logger
+	o      BrokerOptions
+	access *access
+	keep   *keeping
+	server *mochi.Server
+	log    zerolog.Logger
 
 	newest sync.Map // client id -> *mochi.Client that has it
 }
@@ -32,7 +31,7 @@ func (h *hook) Provides(b byte) bool {
 	switch b {
 	case mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnSessionEstablish,
 		mochi.OnDisconnect, mochi.OnClientExpired, mochi.OnSubscribe, mochi.OnPacketEncode, mochi.OnWill,
-		mochi.OnPublish, mochi.OnRetainMessage, mochi.OnRetainedExpired:
+		mochi.OnPublish, mochi.OnPacketRead, mochi.OnRetainMessage, mochi.OnRetainedExpired:
 		return true
 	}
 	return false
@@ -84,7 +83,8 @@ func (h *hook) OnSessionEstablish(cl *mochi.Client, _ packets.Packet) {
 	// message would have no topic.
 	cl.Properties.Props.TopicAliasMaximum = 0
 	// mochi publishes wills without asking.
-	if w := cl.Properties.Will; w.Flag != 0 && !own(cl) && !h.access.mayWrite(h.user(cl), w.TopicName) {
+	w := cl.Properties.Will
+	if w.Flag != 0 && !own(cl) && !h.access.mayWrite(h.user(cl), w.TopicName) {
 		h.log.Warn().Str("topic", w.TopicName).Bytes("user", cl.Properties.Username).
 			Msg("an MQTT client's last will is to a topic it may not write: ignored")
 		cl.Properties.Will = mochi.Will{}
@@ -94,9 +94,15 @@ func (h *hook) OnSessionEstablish(cl *mochi.Client, _ packets.Packet) {
 // OnDisconnect forgets a client.
 func (h *hook) OnDisconnect(cl *mochi.Client, _ error, _ bool) {
 	h.newest.CompareAndDelete(cl.ID, cl)
-	// mochi limits what CONNECT asks for, but not DISCONNECT.
-	p := &cl.Properties.Props
-	p.SessionExpiryInterval = min(p.SessionExpiryInterval, maxSession)
+}
+
+// OnPacketRead limits the session that a DISCONNECT asks for. mochi limits only
+// what CONNECT asks for.
+func (h *hook) OnPacketRead(_ *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+	if pk.FixedHeader.Type == packets.Disconnect {
+		pk.Properties.SessionExpiryInterval = min(pk.Properties.SessionExpiryInterval, maxSession)
+	}
+	return pk, nil
 }
 
 // OnClientExpired removes a client's subscriptions, which mochi leaves behind.
@@ -116,7 +122,7 @@ func (h *hook) OnSubscribe(_ *mochi.Client, pk packets.Packet) packets.Packet {
 // not say.
 func (h *hook) OnPacketEncode(_ *mochi.Client, pk packets.Packet) packets.Packet {
 	if pk.FixedHeader.Type == packets.Connack {
-		pk.Properties.MaximumPacketSize = h.maxPacket
+		pk.Properties.MaximumPacketSize = uint32(h.o.MaxPacket)
 	}
 	return pk
 }
@@ -124,7 +130,8 @@ func (h *hook) OnPacketEncode(_ *mochi.Client, pk packets.Packet) packets.Packet
 // OnPublish deals with an order before its sender hears that it has arrived:
 // mochi does not wait for subscribers.
 func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
-	if !slices.ContainsFunc(h.o.Orders, func(f string) bool { return matches(f, pk.TopicName) }) {
+	fits := func(filter string) bool { return matches(filter, pk.TopicName) }
+	if own(cl) || !slices.ContainsFunc(h.o.Orders, fits) {
 		return pk, nil
 	}
 	err := h.o.OnOrder(context.Background(), Inbound{

@@ -49,7 +49,7 @@ func (c *Client) up(m *autopaho.ConnectionManager, ack *paho.Connack) {
 	c.line.up()
 	l := newLink(m, ack)
 	c.mu.Lock()
-	c.current = l
+	c.current, c.last = l, ""
 	c.mu.Unlock()
 	select {
 	case <-c.links: // one that came and went before Run looked
@@ -139,7 +139,8 @@ func (c *Client) leave(l *link) {
 	quick, cancel := context.WithTimeout(l, drainWithin)
 	defer cancel()
 	if c.Drained(quick) != nil && l.Err() == nil {
-		c.o.Log.Warn().Int("messages", c.Stats().Dirty).Msg("the MQTT broker did not take everything in time")
+		c.o.Log.Warn().Int("messages", c.Stats().Dirty).
+			Msg("the MQTT broker did not take everything in time")
 	}
 	c.announce(l, Offline)
 }
@@ -192,7 +193,8 @@ func (c *Client) subscribe(l *link) {
 	}
 	for i, code := range ack.Reasons {
 		if code >= 0x80 && i < len(filters) {
-			c.refuse(filters[i].Topic, fmt.Errorf("subscription refused (code %#x): may %q read it?", code, c.o.User))
+			c.refuse(filters[i].Topic,
+				fmt.Errorf("subscription refused (code %#x): may mqtt.user read it?", code))
 		}
 	}
 }

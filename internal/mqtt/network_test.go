@@ -7,13 +7,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -65,37 +62,13 @@ func (a *authority) sign(c *x509.Certificate) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-// server is a certificate for loopback, client one for a client.
+// server is a certificate for loopback.
 func (a *authority) server() tls.Certificate {
 	return a.sign(&x509.Certificate{
 		Subject: pkix.Name{CommonName: "broker"}, DNSNames: []string{"localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
-}
-
-func (a *authority) client() tls.Certificate {
-	return a.sign(&x509.Certificate{
-		Subject: pkix.Name{CommonName: "wheelhouse"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	})
-}
-
-// write writes a pair as PEM files.
-func write(t testing.TB, dir, name string, c tls.Certificate) (cert, key string) {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := map[string]*pem.Block{
-		name + ".crt": {Type: "CERTIFICATE", Bytes: c.Certificate[0]},
-		name + ".key": {Type: "PRIVATE KEY", Bytes: der},
-	}
-	for name, block := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")
 }
 
 // roundTrip lets a client publish and hear its own message.
@@ -136,6 +109,7 @@ func TestEndpoints(t *testing.T) {
 	t.Run("explained", func(t *testing.T) {
 		web := httptest.NewServer(http.NotFoundHandler())
 		defer web.Close()
+		elsewhere := &tls.Config{RootCAs: ca.pool, ServerName: "elsewhere"}
 		at := func(i int) string { return b.Addr(i).String() }
 		for name, c := range map[string]struct {
 			url  string
@@ -143,7 +117,7 @@ func TestEndpoints(t *testing.T) {
 			want string
 		}{
 			"unknown authority": {"mqtts://" + at(1), nil, "mqtt.ca_file"},
-			"other host":        {"mqtts://" + at(1), &tls.Config{RootCAs: ca.pool, ServerName: "elsewhere"}, "elsewhere"},
+			"other host":        {"mqtts://" + at(1), elsewhere, "elsewhere"},
 			"TLS where none is": {"mqtts://" + at(0), trust, "hung up"},
 			"none where TLS is": {"mqtt://" + at(1), nil, "mqtts://"},
 			"no WebSocket":      {strings.Replace(web.URL, "http", "ws", 1), nil, "404"},

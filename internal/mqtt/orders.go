@@ -14,19 +14,21 @@ type order struct {
 }
 
 // orders are the orders that wait for the one goroutine that carries them out.
-// The broker sends no more than receiveMaximum before it hears of the first, so
-// that there is room for all of them; of those sent at QoS 0, which it does not
-// count, some may be lost.
+// A broker that sends more than fit, as mosquitto 2.0 does although it was told
+// receiveMaximum, has to wait: what it has sent once it would not send again on
+// this connection.
 type orders struct {
 	filters []string
 	queue   chan order
+	over    chan struct{} // closed when nobody carries out orders any more
 }
 
 func newOrders(filters []string) *orders {
-	return &orders{filters: filters, queue: make(chan order, receiveMaximum)}
+	return &orders{filters: filters, queue: make(chan order, receiveMaximum), over: make(chan struct{})}
 }
 
-// take keeps a message if it is an order.
+// take keeps a message if it is an order. While there is no room nothing is read
+// from the connection.
 func (o *orders) take(m *packets.Publish, epoch int) bool {
 	for _, filter := range o.filters {
 		if !matches(filter, m.Topic) {
@@ -34,7 +36,7 @@ func (o *orders) take(m *packets.Publish, epoch int) bool {
 		}
 		select {
 		case o.queue <- order{m, epoch}:
-		default: // more than was agreed on: at QoS 1 it comes again
+		case <-o.over:
 		}
 		return true
 	}
@@ -44,6 +46,7 @@ func (o *orders) take(m *packets.Publish, epoch int) bool {
 // carryOut hands orders to OnOrder, one after the other, until ctx ends, and
 // acknowledges those that need not come again.
 func (c *Client) carryOut(ctx context.Context) {
+	defer close(c.ids.orders.over)
 	for {
 		select {
 		case o := <-c.ids.orders.queue:
@@ -52,7 +55,8 @@ func (c *Client) carryOut(ctx context.Context) {
 			}
 			err := c.o.OnOrder(ctx, Inbound{Topic: o.Topic, Payload: o.Payload, Retained: o.Retain})
 			if err != nil {
-				c.o.Log.Warn().Err(err).Str("topic", o.Topic).Msg("a message could not be dealt with: it will come again")
+				c.o.Log.Warn().Err(err).Str("topic", o.Topic).
+					Msg("a message could not be dealt with: it will come again")
 				continue
 			}
 			if err := c.ids.ackOf(o); err != nil {

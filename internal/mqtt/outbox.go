@@ -11,9 +11,15 @@ import (
 // maxEvents is how many unretained messages wait for a broker that is away.
 const maxEvents = 1000
 
+// maxBacklog is how many messages may wait before values are left out: enough for
+// a hiccup of the disk or the network, few enough that the latest values are not
+// long behind.
+const maxBacklog = 1000
+
 // outbox holds what the broker is to be told: of each retained topic the latest
-// payload, of everything else a bounded queue in order. It does no I/O, knows no
-// clock and no goroutine; its owner locks it.
+// payload, and those before it as long as few messages wait; of everything else
+// a bounded queue in order. It does no I/O, knows no clock and no goroutine; its
+// owner locks it.
 //
 // A topic has at most one message on its way, so that the broker cannot end up
 // with the older of two; so have the events together, so that they keep their
@@ -26,6 +32,8 @@ type outbox struct {
 	stream  *state        // stands for the first of events
 	events  []car.Message // unretained messages that wait
 
+	backlog int    // while fewer messages wait, no value takes another's place
+	older   int    // values that wait before their topic's latest
 	flying  int    // messages on their way
 	born    int    // states ever made, their order of birth
 	dropped uint64 // events thrown away
@@ -35,10 +43,12 @@ type outbox struct {
 type state struct {
 	topic  string
 	born   int
-	want   string // what the topic is to hold; empty: nothing
-	have   string // what the broker has acknowledged
-	known  bool   // have says something
-	once   bool   // to be forgotten when the broker has it
+	older  []string // to be sent before want
+	want   string   // what the topic is to hold; empty: nothing
+	sent   string   // what was sent last, while flying
+	have   string   // what the broker has acknowledged
+	known  bool     // have says something
+	once   bool     // to be forgotten when the broker has it
 	queued bool
 	flying bool
 }
@@ -72,9 +82,16 @@ func (o *outbox) put(m car.Message) {
 		o.born++
 		o.states[m.Topic] = s
 	}
+	if s.waits() && s.want != m.Payload && len(o.waiting)+o.older < o.backlog {
+		s.older = append(s.older, s.want)
+		o.older++
+	}
 	s.want, s.once = m.Payload, m.Once
 	o.queue(s)
 }
+
+// waits says whether want has not been sent yet.
+func (s *state) waits() bool { return s.queued || s.flying && s.want != s.sent }
 
 func (o *outbox) putEvent(m car.Message) {
 	if len(o.events) >= maxEvents {
@@ -99,7 +116,7 @@ func (o *outbox) stale(s *state) bool {
 	if s == o.stream {
 		return len(o.events) > 0
 	}
-	return !s.known || s.have != s.want
+	return !s.known || s.have != s.want || len(s.older) > 0
 }
 
 // next hands out the message whose turn it is. Its fate must be told to done.
@@ -119,7 +136,12 @@ func (o *outbox) next() (parcel, bool) {
 			o.events = o.events[1:]
 			return parcel{m, s}, true
 		}
-		return parcel{car.Message{Topic: s.topic, Payload: s.want, Retain: true}, s}, true
+		s.sent = s.want
+		if len(s.older) > 0 {
+			s.sent, s.older = s.older[0], s.older[1:]
+			o.older--
+		}
+		return parcel{car.Message{Topic: s.topic, Payload: s.sent, Retain: true}, s}, true
 	}
 	return parcel{}, false
 }
@@ -142,13 +164,14 @@ func (o *outbox) done(p parcel, f fate) {
 }
 
 // resend makes every state wait to be sent again, in the order of their birth,
-// before any event.
+// before any event: the latest payloads only.
 func (o *outbox) resend() {
-	all := slices.SortedFunc(maps.Values(o.states), func(a, b *state) int { return cmp.Compare(a.born, b.born) })
-	o.waiting = nil
+	byBirth := func(a, b *state) int { return cmp.Compare(a.born, b.born) }
+	all := slices.SortedFunc(maps.Values(o.states), byBirth)
+	o.waiting, o.older = nil, 0
 	o.stream.queued = false
 	for _, s := range all {
-		s.known, s.queued = false, false
+		s.known, s.queued, s.older = false, false, nil
 		o.queue(s)
 	}
 	o.queue(o.stream)
@@ -163,7 +186,7 @@ func (o *outbox) told(topic string) {
 
 // dirty counts the messages that wait or are on their way.
 func (o *outbox) dirty() int {
-	n := len(o.waiting) + len(o.events) + o.flying
+	n := len(o.waiting) + o.older + len(o.events) + o.flying
 	if o.stream.queued {
 		n-- // stands for an event that is counted
 	}

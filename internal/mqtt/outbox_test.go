@@ -11,7 +11,7 @@ import (
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
 )
 
-// A script step is "topic=payload" (state), "!payload" (event), "> what"
+// A script step is "topic=payload" (state), "!payload" (event), "backlog N", "> what"
 // (expected from next, "> -" for nothing), "ok what", "no what", "lost what"
 // (fate of a parcel), or "resend".
 func TestOutbox(t *testing.T) {
@@ -24,6 +24,10 @@ func TestOutbox(t *testing.T) {
 		"first dirtied first":                {"a=1", "b=1", "a=2", "> a=2", "> b=1"},
 		"never acknowledged is sent again":   {"a=1", "> a=1", "lost a=1", "> a=1"},
 		"refused is not":                     {"a=1", "> a=1", "no a=1", "> -", "a=2", "> a=2"},
+		"no value is left out":               {"backlog 9", "a=1", "a=2", "b=1", "a=3", "> a=1", "> b=1", "ok a=1", "> a=2", "ok a=2", "> a=3", "ok a=3", "> -"},
+		"nor what came while one was away":   {"backlog 9", "a=1", "> a=1", "a=2", "a=1", "ok a=1", "> a=2", "ok a=2", "> a=1", "ok a=1", "> -"},
+		"unless too many wait":               {"backlog 2", "a=1", "a=2", "a=3", "a=4", "> a=1", "ok a=1", "> a=4", "ok a=4", "> -"},
+		"or after a resend":                  {"backlog 9", "a=1", "a=2", "resend", "> a=2", "ok a=2", "> -"},
 		"resend sends all in order of birth": {"b=1", "a=1", "> b=1", "> a=1", "ok a=1", "ok b=1", "resend", "> b=1", "> a=1", "> -"},
 		"resend sends what waits once":       {"a=1", "resend", "> a=1", "> -"},
 		"clearing forgets the topic":         {"a=1", "> a=1", "ok a=1", "a=", "> a=", "ok a=", "resend", "> -"},
@@ -51,6 +55,8 @@ func play(t *testing.T, script []string) {
 			word, what = step, ""
 		}
 		switch word {
+		case "backlog":
+			o.backlog = int(what[0] - '0')
 		case "resend":
 			o.resend()
 		case ">":
@@ -101,7 +107,11 @@ func TestOutboxDropsTheOldestEvent(t *testing.T) {
 // may not get what is not acknowledged.
 func TestOutboxEndsRight(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &world{T: t, o: newOutbox(), broker: map[string]string{}, want: map[string]string{}, acked: map[string]string{}}
+		w := &world{
+			T: t, o: newOutbox(),
+			broker: map[string]string{}, want: map[string]string{}, acked: map[string]string{},
+		}
+		w.o.backlog = rapid.IntRange(0, 9).Draw(t, "backlog")
 		t.Repeat(map[string]func(*rapid.T){
 			"state": func(t *rapid.T) {
 				w.state(draw(t, "topic", 4), rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "payload"))

@@ -73,7 +73,8 @@ func TestRetainedSurviveARestart(t *testing.T) {
 		message := func(expiry uint32) *paho.Publish {
 			return &paho.Publish{Topic: "note", Payload: []byte("hello"), QoS: 1, Retain: true,
 				Properties: &paho.PublishProperties{
-					ContentType: "text/plain", User: paho.UserProperties{{Key: "k", Value: "v"}, {Key: "k", Value: "w"}},
+					ContentType:   "text/plain",
+					User:          paho.UserProperties{{Key: "k", Value: "v"}, {Key: "k", Value: "w"}},
 					PayloadFormat: new(byte(1)), ResponseTopic: "answers", CorrelationData: []byte{0, 255},
 					MessageExpiry: &expiry,
 				}}
@@ -96,7 +97,8 @@ func TestRetainedSurviveARestart(t *testing.T) {
 		b, stop = startBrokerUntil(t, mqtt.BrokerOptions{Keeper: s})
 		o := observer(t, b, "note")
 		got := <-o.got
-		if diff := cmp.Diff(message(60).Properties, got.Properties); diff != "" || show(got) != "note hello +r" {
+		diff := cmp.Diff(message(60).Properties, got.Properties)
+		if diff != "" || show(got) != "note hello +r" {
 			t.Errorf("after the restart %s (-want +got):\n%s", show(got), diff)
 		}
 		wait(2 * time.Minute) // it expires while the broker runs
@@ -157,7 +159,8 @@ func TestNotKeptIsNotAcknowledged(t *testing.T) {
 		s.fails = errors.New("disk full")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if ack, err := p.Publish(ctx, &paho.Publish{Topic: "a", Payload: []byte("1"), QoS: 1, Retain: true}); err == nil {
+		m := &paho.Publish{Topic: "a", Payload: []byte("1"), QoS: 1, Retain: true}
+		if ack, err := p.Publish(ctx, m); err == nil {
 			t.Errorf("acknowledged: %+v", ack)
 		}
 		if !strings.Contains(log.String(), "disk full") {

@@ -108,7 +108,7 @@ func (l *ledger) ConnectionLost(*packets.Disconnect) error {
 	l.mu.Lock()
 	l.conn = nil
 	l.mu.Unlock()
-	
+	l.end(func(wait) bool { return true })
 	return nil
 }
 
@@ -150,11 +150,26 @@ func (l *ledger) PacketReceived(p *packets.ControlPacket, messages chan<- *packe
 func (l *ledger) Ack(m *packets.Publish) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.ack(m)
+}
+
+// ackOf acknowledges an order, unless its connection is gone: the identifier
+// means nothing on another one.
+func (l *ledger) ackOf(o order) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.epoch != o.epoch {
+		return nil
+	}
+	return l.ack(o.Publish)
+}
+
+func (l *ledger) ack(m *packets.Publish) error {
 	if m.QoS == 0 || l.conn == nil {
 		return nil // unacknowledged, the broker sends it again
 	}
-	ack := packets.Puback{PacketID: m.PacketID, Properties: &packets.Properties{}}
-	_, err := ack.WriteTo(l.conn)
+	p := packets.Puback{PacketID: m.PacketID, Properties: &packets.Properties{}}
+	_, err := p.WriteTo(l.conn)
 	return err
 }
 
@@ -163,15 +178,6 @@ func (l *ledger) current(epoch int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.conn != nil && l.epoch == epoch
-}
-
-// ackOf acknowledges an order, unless its connection is gone: the identifier
-// means nothing on another one.
-func (l *ledger) ackOf(o order) error {
-	if !l.current(o.epoch) {
-		return nil
-	}
-	return l.Ack(o.Publish)
 }
 
 // Close ends the last connection.

@@ -58,10 +58,9 @@ func (c *webConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// SetDeadline sets both deadlines.
-func (c *webConn) SetDeadline(t time.Time) error {
-	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
-}
+// SetDeadline sets both deadlines, the one for writing until the next message
+// only: the WebSocket's own is no business of another goroutine than the writer's.
+func (c *webConn) SetDeadline(t time.Time) error { return c.NetConn().SetDeadline(t) }
 
 // acceptWeb answers a WebSocket's greeting. Which page it comes from does not
 // matter: who may do what is decided by the CONNECT packet, not by a browser's
@@ -95,7 +94,8 @@ func (a *webAnswer) Header() http.Header { return a.header }
 
 // WriteHeader answers a greeting that is refused.
 func (a *webAnswer) WriteHeader(code int) {
-	_, _ = fmt.Fprintf(a.conn, "HTTP/1.1 %d %s\r\nConnection: close\r\n\r\n", code, http.StatusText(code))
+	_, _ = fmt.Fprintf(a.conn, "HTTP/1.1 %d %s\r\nConnection: close\r\n\r\n",
+		code, http.StatusText(code))
 }
 
 // Write writes the refusal's text.

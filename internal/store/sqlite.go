@@ -40,7 +40,7 @@ func openWriter(ctx context.Context, path string) (*sql.DB, error) {
 		return nil, fmt.Errorf("store: %w: its directory must exist, and this user must be "+
 			"allowed to write both", err)
 	}
-	db, err := openFile(path, "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-4096)",
+	db, err := openFile(path, "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-2048)",
 		"journal_size_limit(16777216)")
 	if err != nil {
 		return nil, explain(path, err)
@@ -55,7 +55,7 @@ func openWriter(ctx context.Context, path string) (*sql.DB, error) {
 
 // openReaders opens path for reading while others write.
 func openReaders(path string) (*sql.DB, error) {
-	db, err := openFile(path, "query_only(1)", "cache_size(-2048)")
+	db, err := openFile(path, "query_only(1)", "cache_size(-1024)")
 	if err != nil {
 		return nil, err
 	}

@@ -43,15 +43,16 @@ func squeeze(path string) string {
 	return path
 }
 
-// Front answers GET / with a text, and anything else with 404.
+// Front answers GET / with a text, and anything else with an error and the text:
+// it says what people should have typed.
 func Front(text string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path != "/":
-			http.Error(w, "404 nothing here", http.StatusNotFound)
+			http.Error(w, "404 nothing here\n"+text, http.StatusNotFound)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "405 nothing can be sent here", http.StatusMethodNotAllowed)
+			http.Error(w, "405 nothing can be sent here\n"+text, http.StatusMethodNotAllowed)
 		default:
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 			_, _ = io.WriteString(w, text)

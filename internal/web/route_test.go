@@ -41,11 +41,11 @@ func TestMux(t *testing.T) {
 		"doubled slashes":    {"POST", "//csv///polestar//", 200, "webhook POST /csv/polestar/"},
 		"dots":               {"POST", "/csv/../x", 200, "webhook POST /csv/../x"},
 		"webhook by GET":     {"GET", "/csv", 200, "webhook GET /csv"}, // says 405 itself
-		"no webhook":         {"POST", "/csvx", 404, "404 nothing here"},
-		"another case":       {"POST", "/CSV", 404, "404 nothing here"},
+		"no webhook":         {"POST", "/csvx", 404, "404 nothing here\nfront"},
+		"another case":       {"POST", "/CSV", 404, "404 nothing here\nfront"},
 		"front":              {"GET", "/", 200, "front"},
-		"front, posted to":   {"POST", "/", 405, "405 nothing can be sent here"},
-		"nothing":            {"GET", "", 404, "404 nothing here"},
+		"front, posted to":   {"POST", "/", 405, "405 nothing can be sent here\nfront"},
+		"nothing":            {"GET", "", 404, "404 nothing here\nfront"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, body := ask(site(), tt.method, tt.path)

@@ -1,0 +1,59 @@
+//go:build homeassistant
+
+package e2e
+
+import (
+	"time"
+
+	"github.com/wheelhouse-mqtt/wheelhouse/carstats/sim"
+)
+
+// polestar is the car of most scenarios.
+const polestar = "polestar"
+
+// outing is a drive and a charge: after it a car has shown all that it has.
+var outing = sim.Day{sim.Drive(2), sim.Park(time.Minute), sim.ChargeDC(0.74), sim.Park(time.Minute)}
+
+// story are the bodies that a car posts until it has charged. It begins now, since
+// totals count from a car's first request on; so its clock runs ahead.
+func (h *house) story(o sim.Options) (bodies [][]byte) {
+	h.Helper()
+	o.Start = time.Now()
+	c, err := sim.New(o)
+	h.must(err)
+	for len(c.Truth().Charges) == 0 {
+		bodies = append(bodies, c.Step())
+	}
+	return append(bodies, c.Step(), c.Step())
+}
+
+// goesOut lets a car drive and charge; it has just come home then.
+func (h *house) goesOut(name string) {
+	h.Helper()
+	for _, body := range h.story(sim.Options{Seed: 1, Script: outing}) {
+		h.must(h.program.post(name, string(body)))
+	}
+}
+
+// parked is the state of a car that stands at home.
+func parked() sim.State {
+	return sim.State{
+		Gear: "P", Ignition: "Off", SoC: 0.72, Level: 56160, Outside: 11.5,
+		Lat: 56.171864, Lon: 3.2, Alt: 60,
+	}
+}
+
+// reports posts a car's state as of now.
+func (h *house) reports(name string, s sim.State) {
+	h.Helper()
+	s.Timestamp = time.Now().UnixMilli()
+	h.reportsAs(name, s)
+}
+
+// reportsAs posts a car's state with the time that it has.
+func (h *house) reportsAs(name string, s sim.State) {
+	h.Helper()
+	release, err := sim.ReleaseOf(sim.Newest)
+	h.must(err)
+	h.must(h.program.post(name, string(release.LiveBody(nil, s))))
+}
