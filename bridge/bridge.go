@@ -54,6 +54,7 @@ type Bridge struct {
 	cars    map[car.ID]*vehicle
 	program *live
 	started time.Time
+	parted  bool // the topics of keys that once were are cleared
 
 	requests, failures atomic.Int64
 	commits, points    atomic.Int64
@@ -204,7 +205,6 @@ func (b *Bridge) introduce() {
 	b.Announce(b.programDevice())
 	b.publishProgram(now)
 	for _, v := range b.cars {
-		b.Publish(b.Gone(v.id)...)
 		b.tell(v, now)
 		b.Announce(b.device(v))
 	}
@@ -223,12 +223,22 @@ func (b *Bridge) tell(v *vehicle, now time.Time) {
 	}
 }
 
-// Gone clears the retained topics of keys that once were.
-func (b *Bridge) Gone(id car.ID) (out []car.Message) {
-	for _, key := range b.Table.Gone {
-		out = append(out, car.Message{Topic: b.Topics.Value(id, key), Retain: true})
+// parting is how long after the start the topics of keys that once were are
+// cleared. By then Home Assistant, told by discovery, has left them: to an entity
+// that still listens an empty message is a wrong value.
+const parting = time.Minute
+
+// part clears the retained topics of keys that once were, when it is time.
+func (b *Bridge) part(now time.Time) {
+	if b.parted || now.Sub(b.started) < parting {
+		return
 	}
-	return out
+	b.parted = true
+	for id := range b.cars {
+		for _, key := range b.Table.Gone {
+			b.Publish(car.Message{Topic: b.Topics.Value(id, key), Retain: true})
+		}
+	}
 }
 
 // gather takes along what waits already, so that one commit serves them all.
@@ -334,11 +344,15 @@ func (b *Bridge) tick() {
 		b.Publish(v.live.tick(now)...)
 	}
 	b.publishProgram(now)
+	b.part(now)
 }
 
 // next is when tick has something to do.
 func (b *Bridge) next() time.Time {
 	next := b.Now().Add(time.Minute)
+	if at := b.started.Add(parting); !b.parted && at.Before(next) {
+		next = at
+	}
 	for _, v := range b.cars {
 		for _, t := range []time.Time{v.live.next(), v.tripEndsAt()} {
 			if !t.IsZero() && t.Before(next) {

@@ -123,6 +123,12 @@ func (l *live) remember(now bool) {
 	}
 }
 
+// order is the order in which things happen that one report tells: what ends
+// comes before what begins.
+var order = []string{
+	car.DriveEnded, car.ChargeEnded, car.Unplugged, car.PluggedIn, car.ChargeStarted, car.DriveStarted,
+}
+
 // transitions are the rows whose change is an event, and its name.
 var transitions = map[string]map[bool]string{
 	"driving":    {true: car.DriveStarted, false: car.DriveEnded},
@@ -188,6 +194,9 @@ func (l *live) publish(now time.Time) []car.Message {
 	if len(l.events) > 0 || fellSilent {
 		out = append(out, l.flush()...)
 	}
+	slices.SortStableFunc(l.events, func(a, b string) int {
+		return slices.Index(order, a) - slices.Index(order, b)
+	})
 	for _, name := range l.events {
 		out = append(out, l.event(name, l.Newest, nil))
 	}

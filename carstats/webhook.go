@@ -1,6 +1,7 @@
 package carstats
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -125,7 +126,7 @@ func (r *Receiver) failed(err error) (status int, reason string) {
 		return http.StatusRequestTimeout, "the body came too slowly"
 	case errors.As(err, &refusal):
 		return statuses[refusal.Code], refusal.Text
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled):
 		return http.StatusBadRequest, "the connection broke in the middle of the body"
 	}
 	r.Log.Error().Err(err).Msg("webhook request not stored: the car will send it again")

@@ -15,8 +15,12 @@ const (
 	quiet    = time.Second      // a broker so long silent has told all that it retains,
 	longest  = 5 * time.Second  // and so has one that has been given this long
 	gap      = 2 * time.Second  // between two versions of one message: changes gather
-	removal  = 5 * time.Second  // from telling a component to go to leaving it out
 	patience = 10 * time.Second // for the echo of what was sent
+
+	// From telling a component to go to leaving it out. After an outage of the
+	// broker, and so after each restart of the program with the embedded one, Home
+	// Assistant waits 10 s before it connects again: it must find the order then.
+	removal = 30 * time.Second
 
 	// Home Assistant's birth is answered after soon, and by chance up to spread
 	// later. What is younger than race then, its start may have missed. The

@@ -97,7 +97,7 @@ func BenchmarkIdle(b *testing.B) {
 		}
 		s.quiet(b)
 		figure(b, house.memory(b, "VmRSS"), "MB-at-once")
-		<-time.After(long(5 * time.Second))
+		<-time.After(long(15 * time.Second)) // what a burst left is given back every 10 s
 		figure(b, house.memory(b, "VmRSS"), "MB-idle")
 		figure(b, house.memory(b, "VmHWM"), "MB-peak")
 	}

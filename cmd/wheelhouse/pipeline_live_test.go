@@ -44,7 +44,7 @@ func TestLiveFixtures(t *testing.T) {
 			"power": "-10.5", "charging_power": "10.5", "charging": "ON", "plugged_in": "ON",
 			"driving": "OFF", "ignition": "Accessory",
 		}},
-		{"live-states", map[string]string{"gear": "", "ignition": "", "driving": "OFF", "power": "0", "speed": "0"}},
+		{"live-states", map[string]string{"gear": "", "ignition": "", "driving": "", "power": "0", "speed": "0"}},
 		{"live-abrp", map[string]string{"battery": "81", "power": "0.69"}},
 		{"live-abrp-empty", map[string]string{"battery": "81"}},
 		{"legacy-1.0", map[string]string{"battery": "", "online": "ON", "api_version": ""}},
@@ -312,7 +312,7 @@ func TestEvents(t *testing.T) {
 		want := []string{
 			car.DriveStarted, car.DriveEnded,
 			// At the fast charger the cable comes out while it still charges.
-			car.PluggedIn, car.ChargeStarted, car.Unplugged, car.ChargeEnded, car.SessionUpdated,
+			car.PluggedIn, car.ChargeStarted, car.ChargeEnded, car.Unplugged, car.SessionUpdated,
 			car.DriveStarted, car.DriveEnded,
 			car.PluggedIn, car.ChargeStarted, car.ChargeEnded, car.Unplugged, car.SessionUpdated,
 		}

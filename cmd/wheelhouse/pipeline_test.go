@@ -84,7 +84,7 @@ func plumb(t *testing.T, s setup, test func(p *pipeline)) {
 			p.complain = t.Errorf
 		}
 		p.judge = newJudge(p.complain)
-		p.ahead = p.start.Sub(time.Now())
+		p.ahead = time.Until(p.start)
 		p.boot()
 		test(p)
 		p.stop()

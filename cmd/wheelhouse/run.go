@@ -217,6 +217,7 @@ func (h *house) buildServers() (err error) {
 // run serves until ctx ends. started is called when everything runs.
 func (h *house) run(ctx context.Context, started func()) error {
 	g := newGroup(h.log)
+	g.start(service{"memory", trimMemory})
 	if h.broker != nil {
 		g.start(service{"broker", h.broker.Run})
 	}

@@ -123,8 +123,14 @@ func fieldRemoved(h *house) {
 		}
 		return err
 	})
-	h.agrees(30 * time.Second)
-	h.must(h.topic("wheelhouse/polestar/gear", ""))
+	h.agrees(patience)
+	h.eventually("nothing speaks of it any more", 75*time.Second, func() error {
+		kept, err := h.recorder.kept()
+		if err == nil && strings.Contains(kept["homeassistant/device/wheelhouse_polestar/sensor/config"], `"gear"`) {
+			err = errors.New("the announcement does")
+		}
+		return errors.Join(err, h.topic("wheelhouse/polestar/gear", ""))
+	})
 	delete(before, "wheelhouse_polestar_gear")
 	h.same(before)
 }

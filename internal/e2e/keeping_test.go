@@ -83,7 +83,7 @@ func recorded(path string) (rows map[string]int, err error) {
 		return nil, err
 	}
 	defer db.Close()
-	found, err := db.Query(`select entity_id, count(*) from states join states_meta using (metadata_id) group by entity_id`)
+	found, err := db.Query(`select m.entity_id, count(*) from states join states_meta m using (metadata_id) group by 1`)
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +124,7 @@ func statistics(h *house) {
 		}
 	}
 	h.must(h.energy("sensor.polestar_total_energy_charged", "sensor.polestar_total_energy_used"))
+	h.devicePage("Polestar 2")
 }
 
 // energy puts sensors into the energy dashboard and returns what it says against

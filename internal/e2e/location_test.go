@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
+	"github.com/wheelhouse-mqtt/wheelhouse/carstats/sim"
 )
 
 const tracker = "device_tracker.polestar_location"
@@ -61,4 +62,36 @@ func (h *house) stays(what, zone string, post func()) {
 		}
 		return nil
 	})
+}
+
+// happenings: what happens to a car is an event with its type, and is told once.
+func happenings(h *house) {
+	const activity = "event.polestar_activity"
+	h.opens()
+	h.reports(polestar, parked())
+	h.agrees(patience)
+	parkedThen := parked()
+	parkedThen.Ignition = "On"
+	driving, plugged := parked(), parked()
+	driving.Ignition, driving.Gear, driving.Speed = "Started", "D", 20
+	plugged.Plugged, plugged.Power = true, -11e3
+	for _, step := range []struct {
+		state sim.State
+		last  string // of the events that it brings
+	}{{driving, "drive_started"}, {parkedThen, "drive_ended"}, {plugged, "charge_started"}, {parked(), "unplugged"}} {
+		h.reports(polestar, step.state)
+		h.eventually(step.last, patience, func() error {
+			if is := h.state(activity).attribute("event_type"); is != step.last {
+				return fmt.Errorf("it is %q", is)
+			}
+			return nil
+		})
+	}
+	before := h.state(activity)
+	h.must(h.ha.stop())
+	h.must(h.ha.start())
+	h.agrees(patience)
+	if after := h.state(activity); after.State != before.State {
+		h.Errorf("after a restart the last event was at %s, not %s", after.State, before.State)
+	}
 }

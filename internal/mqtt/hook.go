@@ -3,6 +3,7 @@ package mqtt
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -160,10 +161,17 @@ func (h *hook) OnWill(cl *mochi.Client, w mochi.Will) (mochi.Will, error) {
 // OnRetainMessage keeps a retained message, before its sender is told that it
 // has arrived.
 func (h *hook) OnRetainMessage(cl *mochi.Client, pk packets.Packet, _ int64) {
-	if err := h.keep.retained(pk.TopicName, own(cl)); err != nil {
+	if err := h.keep.retained(pk.TopicName, h.computed(cl, pk.TopicName)); err != nil {
 		h.log.Error().Err(err).Str("topic", pk.TopicName).Msg("a retained message could not be stored")
 		cl.Stop(err) // no acknowledgement for what would not survive
 	}
+}
+
+// computed says whether a message is the program's own and made anew at each start.
+// What Home Assistant was told is not: only who knows it can take back what is
+// announced no more.
+func (h *hook) computed(cl *mochi.Client, topic string) bool {
+	return own(cl) && !strings.HasPrefix(topic, h.o.Discovery+"/")
 }
 
 // OnRetainedExpired forgets a retained message.

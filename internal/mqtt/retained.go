@@ -13,9 +13,9 @@ import (
 )
 
 // keeping keeps the retained messages of the broker's clients over restarts.
-// What the program's own client publishes is not kept: it is computed from the
-// store and published again at each start, and keeping it would write every
-// change of every value to the disk a second time, which wears out SD cards.
+// The values that the program's own client publishes are not kept: they are computed
+// from the store and published again at each start, and keeping them would write
+// every change of every value to the disk a second time, which wears out SD cards.
 type keeping struct {
 	keeper Keeper // nil: nothing is kept
 	topics *mochi.TopicsIndex
@@ -44,7 +44,7 @@ func (k *keeping) stripe(topic string) *stripe {
 
 // retained stores what a topic holds now. It reads that from the broker instead
 // of being told: of two clients that write at once the broker's order counts.
-func (k *keeping) retained(topic string, own bool) error {
+func (k *keeping) retained(topic string, computed bool) error {
 	if k.keeper == nil {
 		return nil
 	}
@@ -52,7 +52,7 @@ func (k *keeping) retained(topic string, own bool) error {
 	s.Lock()
 	defer s.Unlock()
 	pk, there := k.topics.Retained.Get(topic)
-	if !there || own {
+	if !there || computed {
 		return k.remove(s, topic)
 	}
 	data, err := json.Marshal(pack(pk))

@@ -67,7 +67,8 @@ func TestRetainedSurviveARestart(t *testing.T) {
 		s := &shelf{}
 		b, stop := startBrokerUntil(t, mqtt.BrokerOptions{Keeper: s})
 		own, stopOwn := startClient(t, mqtt.ClientOptions{Dial: b.Dial, Status: status})
-		own.Publish(retained("wheelhouse/a", "computed"))
+		const announced = "homeassistant/device/wheelhouse_a/sensor/config"
+		own.Publish(retained("wheelhouse/a", "computed"), retained(announced, "{}"))
 		drained(t, own)
 		p := newPeer(t, peerOptions{dial: network(t, b)})
 		message := func(expiry uint32) *paho.Publish {
@@ -87,7 +88,7 @@ func TestRetainedSurviveARestart(t *testing.T) {
 		p.publish(t, retained("ours", "1"))
 		own.Publish(retained("ours", "2"))
 		drained(t, own)
-		if got := s.topics(); !slices.Equal(got, []string{"note"}) {
+		if got := s.topics(); !slices.Equal(got, []string{announced, "note"}) {
 			t.Errorf("kept %q", got)
 		}
 		stopOwn()
@@ -101,8 +102,9 @@ func TestRetainedSurviveARestart(t *testing.T) {
 		if diff != "" || show(got) != "note hello +r" {
 			t.Errorf("after the restart %s (-want +got):\n%s", show(got), diff)
 		}
+		observer(t, b, announced).expect(t, announced+" {} +r")
 		wait(2 * time.Minute) // it expires while the broker runs
-		if got := s.topics(); len(got) > 0 {
+		if got := s.topics(); !slices.Equal(got, []string{announced}) {
 			t.Errorf("still kept: %q", got)
 		}
 		stop()
