@@ -325,3 +325,10 @@ func TestCarForgotten(t *testing.T) {
 		})
 	}
 }
+
+// mark forgets the messages up to now.
+func (p *peer) mark() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.live = nil
+}
