@@ -54,7 +54,8 @@ type Bridge struct {
 	cars    map[car.ID]*vehicle
 	program *live
 	started time.Time
-	parted  bool // the topics of keys that once were are cleared
+
+	farewells []farewell
 
 	requests, failures atomic.Int64
 	commits, points    atomic.Int64
@@ -192,6 +193,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 		case <-timer.C:
 			b.tick()
 		case <-ctx.Done():
+			b.part(func(farewell) bool { return true })
 			return nil
 		}
 		timer.Reset(b.next().Sub(b.Now()))
@@ -207,6 +209,7 @@ func (b *Bridge) introduce() {
 	for _, v := range b.cars {
 		b.tell(v, now)
 		b.Announce(b.device(v))
+		b.leave(v.id, b.gone(v.id), longParting)
 	}
 }
 
@@ -220,24 +223,6 @@ func (b *Bridge) tell(v *vehicle, now time.Time) {
 	if len(v.seen) > shown {
 		b.Announce(b.device(v))
 		b.remember(v)
-	}
-}
-
-// parting is how long after the start the topics of keys that once were are
-// cleared. By then Home Assistant, told by discovery, has left them: to an entity
-// that still listens an empty message is a wrong value.
-const parting = time.Minute
-
-// part clears the retained topics of keys that once were, when it is time.
-func (b *Bridge) part(now time.Time) {
-	if b.parted || now.Sub(b.started) < parting {
-		return
-	}
-	b.parted = true
-	for id := range b.cars {
-		for _, key := range b.Table.Gone {
-			b.Publish(car.Message{Topic: b.Topics.Value(id, key), Retain: true})
-		}
 	}
 }
 
@@ -282,6 +267,9 @@ func (b *Bridge) adopt(w *writing) {
 	now := b.Now()
 	for _, id := range w.order {
 		v := w.cars[id]
+		if b.cars[id] == nil { // it may have been forgotten just now
+			b.part(func(f farewell) bool { return f.id == id })
+		}
 		b.cars[id] = v.vehicle
 		if err := v.sums.settle(b.Store.Read(context.Background()), v.change); err != nil {
 			b.Log.Error().Err(err).Str("car", string(id)).Msg("trips cannot be computed")
@@ -344,14 +332,16 @@ func (b *Bridge) tick() {
 		b.Publish(v.live.tick(now)...)
 	}
 	b.publishProgram(now)
-	b.part(now)
+	b.part(func(f farewell) bool { return !now.Before(f.at) })
 }
 
 // next is when tick has something to do.
 func (b *Bridge) next() time.Time {
 	next := b.Now().Add(time.Minute)
-	if at := b.started.Add(parting); !b.parted && at.Before(next) {
-		next = at
+	for _, f := range b.farewells {
+		if f.at.Before(next) {
+			next = f.at
+		}
 	}
 	for _, v := range b.cars {
 		for _, t := range []time.Time{v.live.next(), v.tripEndsAt()} {
@@ -385,7 +375,7 @@ func (b *Bridge) Forget(ctx context.Context, id car.ID, data bool) error {
 		}
 		delete(b.cars, id)
 		b.Withdraw(id)
-		b.Publish(v.clear()...)
+		b.leave(id, v.clear(), shortParting)
 	})
 	return errors.Join(err, failed)
 }
