@@ -208,6 +208,7 @@ func TestForget(t *testing.T) {
 				if err := h.Forget(context.Background(), blue, data); err != nil {
 					t.Fatal(err)
 				}
+				h.pass(3 * time.Second)
 				if diff := cmp.Diff(map[string]string{}, h.values(blue)); diff != "" {
 					t.Error("left behind:", diff)
 				}
@@ -281,6 +282,7 @@ func TestForgetAfterRestart(t *testing.T) {
 		if err := h.Forget(context.Background(), blue, true); err != nil {
 			t.Fatal(err)
 		}
+		h.pass(3 * time.Second)
 		if diff := cmp.Diff(map[string]string{}, h.values(blue)); diff != "" {
 			t.Error("left behind:", diff)
 		}

@@ -255,35 +255,6 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// What a key that is gone had said is cleared once, and not before Home Assistant,
-// told by discovery, has left the topic.
-func TestKeysThatAreGone(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "test.db")
-		h := move(t)
-		h.restart(path)
-		h.take(car.Batch{Car: blue, Last: true})
-		h.broker.news()
-		h.restart(path)
-		cleared := func() (n int) {
-			for _, m := range h.broker.news() {
-				if m.Topic == "w/blue/mood" && m.Payload == "" && m.Retain {
-					n++
-				}
-			}
-			return n
-		}
-		h.pass(50 * time.Second)
-		if n := cleared(); n > 0 {
-			t.Errorf("cleared %d times at once", n)
-		}
-		h.pass(10 * time.Minute)
-		if n := cleared(); n != 1 {
-			t.Errorf("cleared %d times", n)
-		}
-	})
-}
-
 func names(d car.Device) string { return strings.Join(car.Table{Fields: d.Fields}.Keys(), " ") }
 
 func TestDevice(t *testing.T) {

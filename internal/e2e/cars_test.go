@@ -12,7 +12,7 @@ import (
 const polestar = "polestar"
 
 // outing is a drive and a charge: after it a car has shown all that it has.
-var outing = sim.Day{sim.Drive(2), sim.Park(time.Minute), sim.ChargeDC(0.74), sim.Park(time.Minute)}
+var outing = sim.Day{sim.Drive(1), sim.Park(20 * time.Second), sim.ChargeDC(0.73), sim.Park(time.Minute)}
 
 // story are the bodies that a car posts until it has charged. It begins now, since
 // totals count from a car's first request on; so its clock runs ahead.

@@ -61,7 +61,9 @@ func announced(kept map[string]string) (map[string]component, error) {
 			if err := json.Unmarshal(raw, &c); err != nil {
 				return nil, fmt.Errorf("%s: %w", topic, err)
 			}
-			all[c.Unique] = c
+			if c.Unique != "" { // else it is the order to remove one
+				all[c.Unique] = c
+			}
 		}
 	}
 	return all, nil

@@ -124,6 +124,11 @@ func statistics(h *house) {
 		}
 	}
 	h.must(h.energy("sensor.polestar_total_energy_charged", "sensor.polestar_total_energy_used"))
+
+	charging := parked()
+	charging.Ignition, charging.Plugged, charging.Power = "Accessory", true, -10500
+	h.reports(polestar, charging)
+	h.shows("binary_sensor.polestar_charging", "on")
 	h.devicePage("Polestar 2")
 }
 

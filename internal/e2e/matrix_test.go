@@ -74,7 +74,7 @@ var matrix = []scenario{
 // patient are the scenarios that mostly wait. They go on beside the others.
 var patient = []scenario{
 	{"E2E-22", "statistics and the energy dashboard find nothing wrong; the device page (E2E-23, E2E-30)", statistics, nil,
-		[]string{"CARS__POLESTAR__NAME=Polestar 2", "CARS__POLESTAR__MANUFACTURER=Polestar", "CARS__POLESTAR__MODEL=2"}},
+		[]string{"CARS__POLESTAR__NAME=Polestar 2", "CARS__POLESTAR__MANUFACTURER=Polestar", "CARS__POLESTAR__MODEL=Polestar 2"}},
 }
 
 func TestHomeAssistant(t *testing.T) {

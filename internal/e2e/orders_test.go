@@ -16,16 +16,20 @@ const (
 // retainedOrders: what the broker keeps on the topic of an order is no order, nor
 // is its clearing; a finger on the button is.
 func retainedOrders(h *house) {
+	began := time.Now()
 	h.livesWith(polestar)
+	h.settles(began)
 	h.quiet("a retained order", func() { h.must(h.recorder.say(republishTopic, "PRESS", true)) })
 	h.quiet("its clearing", func() { h.must(h.recorder.say(republishTopic, "", true)) })
 	h.must(h.recorder.say(republishTopic, "PRESS", true))
+	began = time.Now()
 	h.must(h.program.stop())
 	h.must(h.program.start())
 	h.agrees(15 * time.Second)
+	h.settles(began)
 	h.quiet("a retained order at the start", func() {})
 
-	began := time.Now()
+	began = time.Now()
 	h.must(h.presses("button.press", republishButton))
 	h.eventually("everything is announced again", patience, func() error {
 		if n := h.announcements(began); n < 7 {
@@ -46,10 +50,29 @@ func (h *house) announcements(since time.Time) (n int) {
 	return n
 }
 
+// settles waits for all that a start brings by itself: Home Assistant is born 5 s
+// after it was told the last, if it connected just now, and is answered 1 to 5 s
+// after that.
+func (h *house) settles(began time.Time) {
+	h.Helper()
+	const quiet = 8 * time.Second
+	h.eventually("nothing more is announced", time.Minute, func() error {
+		last := began
+		for _, m := range h.recorder.since(began) {
+			if strings.Contains(m.Topic, "/device/wheelhouse_") || m.Topic == "homeassistant/status" {
+				last = m.At
+			}
+		}
+		if d := time.Since(last); d < quiet {
+			return fmt.Errorf("something was %v ago", d)
+		}
+		return nil
+	})
+}
+
 // quiet does something, and nothing may be announced after it.
 func (h *house) quiet(what string, do func()) {
 	h.Helper()
-	time.Sleep(3 * time.Second) // for what is on its way: versions of a message are 2 s apart
 	began := time.Now()
 	do()
 	h.always(what, 3*time.Second, func() error {
