@@ -17,7 +17,10 @@ import (
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/store"
 )
 
-const maxGather = 5000 // records that one commit may hold
+const (
+	maxGather   = 5000 // records that one commit may hold
+	maxRefusals = 64   // refused requests that wait to be noted
+)
 
 // Profile is what the configuration says of a car.
 type Profile struct {
@@ -48,12 +51,13 @@ type Options struct {
 // goroutine while Run runs.
 type Bridge struct {
 	Options
-	jobs    chan job
-	calls   chan func()
-	done    chan struct{} // closed when Run has returned
-	cars    map[car.ID]*vehicle
-	program *live
-	started time.Time
+	jobs     chan job
+	calls    chan func()
+	refusals chan refusal
+	done     chan struct{} // closed when Run has returned
+	cars     map[car.ID]*vehicle
+	program  *live
+	started  time.Time
 
 	farewells []farewell
 
@@ -69,6 +73,13 @@ type vehicle struct {
 
 	ended    bool  // the current trip was last seen as over
 	toldTrip int64 // end of the newest trip told in last_trip, epoch ms
+}
+
+// refusal is a webhook request that was not answered 200.
+type refusal struct {
+	car    car.ID
+	status int
+	reason string
 }
 
 // job is a batch on its way to the store, and who waits for it.
@@ -88,12 +99,13 @@ var errStopped = errors.New("wheelhouse is stopping")
 // New loads the cars from the store.
 func New(ctx context.Context, o Options) (*Bridge, error) {
 	b := &Bridge{
-		Options: o,
-		jobs:    make(chan job),
-		calls:   make(chan func()),
-		done:    make(chan struct{}),
-		cars:    map[car.ID]*vehicle{},
-		started: o.Now(),
+		Options:  o,
+		jobs:     make(chan job),
+		calls:    make(chan func()),
+		refusals: make(chan refusal, maxRefusals),
+		done:     make(chan struct{}),
+		cars:     map[car.ID]*vehicle{},
+		started:  o.Now(),
 	}
 	b.program = newLive(car.BridgeID, ProgramTable, o.Topics, o.Calm, 1<<62)
 	rows, err := o.Store.Read(ctx).Cars()
@@ -158,19 +170,18 @@ func (b *Bridge) Answered(id car.ID, status int, reason string) {
 	}
 	b.failures.Add(1)
 	select {
-	case b.calls <- func() { b.refused(id, status, reason) }:
-	case <-b.done:
-	default: // the loop is busy: the count is what matters
+	case b.refusals <- refusal{id, status, reason}:
+	default: // many wait already: the count is what matters
 	}
 }
 
-func (b *Bridge) refused(id car.ID, status int, reason string) {
-	v, ok := b.cars[id]
+func (b *Bridge) note(r refusal) {
+	v, ok := b.cars[r.car]
 	if !ok {
 		return
 	}
 	now := b.Now()
-	v.Facts.refused(status, reason, now)
+	v.Facts.refused(r.status, r.reason, now)
 	b.Publish(v.document("diagnostics", v.diagnostics(now), car.Minutely, now)...)
 }
 
@@ -190,6 +201,8 @@ func (b *Bridge) Run(ctx context.Context) error {
 			b.commit(ctx, b.gather(j))
 		case f := <-b.calls:
 			f()
+		case r := <-b.refusals:
+			b.note(r)
 		case <-timer.C:
 			b.tick()
 		case <-ctx.Done():
