@@ -92,7 +92,7 @@ func (r *Receiver) handle(w http.ResponseWriter, q *http.Request) (id car.ID, st
 // thanks is the text of a 200.
 func thanks(r car.Receipt) string {
 	if n := r.New + r.Changed + r.Known + r.Apart; n > 0 {
-		return fmt.Sprintf("ok, %d records, %d new", n, r.New)
+		return fmt.Sprintf("ok, records: %d, new: %d", n, r.New)
 	}
 	return "ok"
 }

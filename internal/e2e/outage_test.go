@@ -124,8 +124,9 @@ func oldNames(payload string) string {
 }
 
 // updateRace: Home Assistant starts with old messages on the broker, and the new
-// ones come just when it subscribes, so that it takes most of them for no news.
-// The program's answer to its birth mends that.
+// ones come just when it subscribes. While it sets a device up it overlooks a second
+// message for it; ours, one for each platform, are small enough to get through, and
+// what is overlooked all the same the program's answer to the birth brings.
 func updateRace(h *house) {
 	const subscription = "homeassistant/device/+/+/config"
 	h.excused = []string{"somebody else has written there"}

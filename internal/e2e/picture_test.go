@@ -15,7 +15,7 @@ import (
 // to look at; the test only knows whether names that must be there are.
 func (h *house) devicePage(name string) {
 	h.Helper()
-	b, err := browse(h.dir, 1200, 1800)
+	b, err := browse(h.dir, 1200, 2200)
 	var none unavailable
 	if errors.As(err, &none) {
 		h.Log("no picture of the device page: ", none)

@@ -54,12 +54,14 @@ func (h *house) complete(car string, within time.Duration) time.Duration {
 	})
 }
 
-// livesWith opens the house for a car that has shown everything it has.
-func (h *house) livesWith(car string) {
+// livesWith opens the house for a car that has shown everything it has, and returns
+// what its clock shows.
+func (h *house) livesWith(car string) time.Time {
 	h.Helper()
 	h.opens()
-	h.goesOut(car)
+	ahead := h.goesOut(car)
 	h.complete(car, patience)
+	return ahead
 }
 
 // cleanStart: everything that the broker keeps is in Home Assistant's registries,
