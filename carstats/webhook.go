@@ -40,9 +40,9 @@ var statuses = map[car.Code]int{
 // app's log.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	id, status, reason := r.handle(w, q)
-	if status != http.StatusOK && r.warned.first(warning{id, reason}, r.Now()) {
+	if status != http.StatusOK && r.warned.first(warning{id, http.StatusText(status)}, r.Now()) {
 		r.Log.Warn().Str("car", string(id)).Int("status", status).Str("reason", reason).
-			Msg("webhook request refused; the same again is told once a day")
+			Msg("webhook request refused; this status is told once a day and car")
 	}
 	r.Answered(id, status, reason)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
