@@ -29,9 +29,6 @@ func (t Topics) Intakes() string { return t.Prefix + "/intake/+" }
 // BridgeSets matches the topics by which the program's own fields are written.
 func (t Topics) BridgeSets() string { return t.Set(BridgeID, "+") }
 
-// StateFilter matches every topic below the prefix.
-func (t Topics) StateFilter() string { return t.Prefix + "/#" }
-
 // Kind says what an inbound topic is for.
 type Kind uint8
 
