@@ -80,8 +80,15 @@ func (h *house) must(err error) {
 	}
 }
 
-// eventually asks until nothing is wrong any more and returns how long it took.
+// eventually asks until nothing is wrong any more and returns how long it took. The
+// longer it may take, the more rarely it asks.
 func (h *house) eventually(what string, within time.Duration, ask func() error) time.Duration {
+	h.Helper()
+	return h.watches(max(within/500, 20*time.Millisecond), what, within, ask)
+}
+
+// watches is eventually for who must not miss the moment.
+func (h *house) watches(pace time.Duration, what string, within time.Duration, ask func() error) time.Duration {
 	h.Helper()
 	began := time.Now()
 	for {
@@ -93,7 +100,7 @@ func (h *house) eventually(what string, within time.Duration, ask func() error) 
 		if took > within {
 			h.Fatalf("%s: not within %v: %v", what, within, err)
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(pace)
 	}
 }
 

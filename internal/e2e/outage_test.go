@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -142,15 +143,26 @@ func updateRace(h *house) {
 	}
 	before := h.mosquito.subscriptions(subscription)
 	h.must(h.ha.launch())
-	for h.mosquito.subscriptions(subscription) == before {
-		time.Sleep(time.Millisecond)
-	}
+	h.watches(time.Millisecond, "Home Assistant subscribes", time.Minute, func() error {
+		if h.mosquito.subscriptions(subscription) == before {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 	for topic, payload := range kept {
 		h.must(h.recorder.say(topic, payload, true))
 	}
 	h.must(h.ha.ready())
-	time.Sleep(2 * time.Second) // the birth comes 5 s after the last message
-	h.figures.measured(h.Name(), "components with old names before the birth", h.old(), "-")
+	began, old := time.Now(), 0
+	h.eventually("the birth, 5 s after the last message", 30*time.Second, func() error {
+		now := h.old()
+		err := h.born(began)
+		if err != nil {
+			old = now
+		}
+		return err
+	})
+	h.figures.measured(h.Name(), "components with old names before the birth", old, "-")
 	h.eventually("every name is new", 30*time.Second, func() error {
 		if n := h.old(); n > 0 {
 			return fmt.Errorf("%d are old", n)
@@ -158,6 +170,15 @@ func updateRace(h *house) {
 		return nil
 	})
 	h.complete(polestar, patience)
+}
+
+// born is nil if Home Assistant has sent its birth message since then.
+func (h *house) born(since time.Time) error {
+	birth := func(m heard) bool { return m.Topic == "homeassistant/status" && m.Payload == "online" }
+	if !slices.ContainsFunc(h.recorder.since(since), birth) {
+		return errors.New("no birth message")
+	}
+	return nil
 }
 
 // old counts the entities with names of old messages.

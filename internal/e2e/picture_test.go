@@ -50,7 +50,13 @@ func (h *house) devicePage(name string) {
 		}
 		return err
 	})
-	time.Sleep(3 * time.Second) // icons come last, and nothing tells
+	h.eventually("every icon is drawn", time.Minute, func() error {
+		empty, err := b.evaluate(emptyIcons)
+		if err == nil && empty != "0" {
+			err = fmt.Errorf("%s are not", empty)
+		}
+		return err
+	})
 	path := filepath.Join(pictures(), "device-page.png")
 	h.must(os.MkdirAll(pictures(), 0o755))
 	h.must(b.picture(path))
@@ -73,3 +79,20 @@ const pageText = `(function text(node) {
 	for (const child of node.childNodes) all += text(child);
 	return all;
 })(document.body)`
+
+// emptyIcons counts the icons of a page that have nothing to show yet; a page
+// without any icon has one too few.
+const emptyIcons = `(function() {
+	let all = 0, empty = 0;
+	(function visit(node) {
+		if (node.tagName === "HA-SVG-ICON") {
+			all++;
+			if (!node.shadowRoot?.querySelector("path")?.getAttribute("d")) empty++;
+		}
+		if (node.tagName === "HA-STATE-ICON" && !node.shadowRoot?.querySelector("ha-icon, ha-svg-icon")) empty++;
+		if (node.tagName === "HA-ICON" && !node.shadowRoot?.querySelector("ha-svg-icon")) empty++;
+		for (const child of node.shadowRoot?.children ?? []) visit(child);
+		for (const child of node.children) visit(child);
+	})(document.body);
+	return all === 0 ? 1 : empty;
+})()`
