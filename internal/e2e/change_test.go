@@ -74,9 +74,13 @@ func forgotten(h *house) {
 }
 
 // edited is another version of the program: the files of the checkout, with texts
-// replaced by others.
+// replaced by others. It is built once for all places.
 func (h *house) edited(name string, edits map[string][]string) string {
 	h.Helper()
+	binary := filepath.Join(filepath.Dir(h.program.binary), name)
+	if _, err := os.Stat(binary); err == nil {
+		return binary
+	}
 	overlay := map[string]map[string]string{"Replace": {}}
 	for file, pairs := range edits {
 		path, err := filepath.Abs(filepath.Join("../..", file))
@@ -95,7 +99,6 @@ func (h *house) edited(name string, edits map[string][]string) string {
 	h.must(err)
 	file := filepath.Join(h.dir, name+"-overlay.json")
 	h.must(os.WriteFile(file, data, 0o600))
-	binary := filepath.Join(h.dir, name)
 	h.must(build(binary, "-overlay", file))
 	return binary
 }

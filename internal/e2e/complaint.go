@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -45,4 +46,25 @@ func complaints(path string, allowed ...string) ([]string, error) {
 			return strings.Contains(line, text)
 		})
 	}), nil
+}
+
+// repairs are what Home Assistant would have its user repair because of MQTT.
+// Other issues are its own affair, like that of a changed http section.
+func (s *socket) repairs(allowed ...string) ([]string, error) {
+	var list struct {
+		Issues []struct {
+			Domain string `json:"domain"`
+			ID     string `json:"issue_id"`
+		} `json:"issues"`
+	}
+	if err := s.call(&list, "repairs/list_issues", nil); err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, i := range list.Issues {
+		if i.Domain == "mqtt" && !slices.Contains(allowed, i.ID) {
+			found = append(found, fmt.Sprintf("%s: %s", i.Domain, i.ID))
+		}
+	}
+	return found, nil
 }

@@ -227,6 +227,7 @@ func (h *house) clear() {
 	if h.Failed() {
 		h.dump()
 	}
+	h.needsNoRepair()
 	if err := errors.Join(h.ha.stop(), h.program.stop()); err != nil {
 		h.Error(err)
 	}
@@ -246,6 +247,20 @@ func (h *house) clear() {
 	}
 	if h.Failed() {
 		h.keep()
+	}
+}
+
+// needsNoRepair checks that Home Assistant asks its user for nothing because of us.
+func (h *house) needsNoRepair() {
+	if h.ha.socket == nil {
+		return
+	}
+	issues, err := h.ha.socket.repairs(h.allowed...)
+	if err != nil {
+		h.Log("repairs: ", err)
+	}
+	for _, issue := range issues {
+		h.Errorf("Home Assistant wants a repair: %s", issue)
 	}
 }
 

@@ -134,6 +134,16 @@ func (ha *instance) stop() error {
 	return err
 }
 
+// forgetHistory removes the recorder's database. One that was closed more than ten
+// minutes ago would be taken for one of a crash.
+func (ha *instance) forgetHistory() error {
+	files, err := filepath.Glob(filepath.Join(ha.dir, "home-assistant_v2.db*"))
+	for _, file := range files {
+		err = errors.Join(err, os.Remove(file))
+	}
+	return err
+}
+
 // configuration is the file of a home: in metric or US units, at the place where
 // the simulated cars start, with a zone on their way.
 const configuration = `homeassistant:
