@@ -151,8 +151,7 @@ func (k *checker) readable(key, path string) {
 	_ = f.Close()
 }
 
-// secret reads a secret's file. One trailing line break is not part of it:
-// editors and echo write one.
+// secret reads a secret's file.
 func (k *checker) secret(key string, value *Secret, path string) {
 	if path == "" {
 		return
@@ -167,8 +166,8 @@ func (k *checker) secret(key string, value *Secret, path string) {
 		k.wrong(fileKey, path+" cannot be read: "+reason(err), "")
 		return
 	}
-	read := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
-	if read == "" || strings.ContainsAny(read, "\r\n\x00") {
+	read, ok := oneLine(data)
+	if !ok {
 		k.wrong(fileKey, path+" does not hold one line", "")
 		return
 	}
@@ -325,6 +324,7 @@ func (k *checker) listeners() {
 	}{
 		{"http.listen", k.HTTP.Listen, true},
 		{"http.tls.listen", k.HTTP.TLS.Listen, k.HTTP.HasTLS()},
+		{"http.ingress", k.HTTP.Ingress, true},
 		{"ops.listen", k.Ops.Listen, true},
 		{"broker.listen", k.Broker.Listen, embedded},
 		{"broker.tls.listen", k.Broker.TLS.Listen, embedded},

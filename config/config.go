@@ -1,6 +1,7 @@
 // Package config reads Wheelhouse's settings: defaults, then the YAML file, then
-// the Home Assistant app's options, then the environment. Whoever is wrong
-// somewhere is told every mistake at once, where it stands and what to write.
+// the Home Assistant app's options, then systemd's credentials, then the
+// environment. Whoever is wrong somewhere is told every mistake at once, where it
+// stands and what to write.
 package config
 
 import "net/netip"
@@ -35,6 +36,7 @@ type HTTP struct {
 	TrustedProxies []netip.Prefix `koanf:"trusted_proxies"`
 	TLS            TLS            `koanf:"tls"`
 	ACME           ACME           `koanf:"acme"`
+	Ingress        string         `koanf:"ingress"` // the page's, "" to have none
 }
 
 // TLS is a listener with certificate files.
@@ -57,7 +59,7 @@ type Ops struct {
 
 // MQTT is the broker to use and how to publish there.
 type MQTT struct {
-	URL          string   `koanf:"url"` // "" for the embedded broker
+	URL          string   `koanf:"url"` // "" for the embedded broker, in the app for the Supervisor's
 	User         string   `koanf:"user"`
 	Password     Secret   `koanf:"password"`
 	PasswordFile string   `koanf:"password_file"`

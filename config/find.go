@@ -11,8 +11,10 @@ import (
 const (
 	fileName    = "wheelhouse.yaml"
 	systemFile  = "/etc/wheelhouse/wheelhouse.yaml"
-	appData     = "/data" // where the Supervisor keeps an app's files
-	appOptions  = appData + "/options.json"
+	optionsName = "options.json"
+	appData     = "/data"   // where the Supervisor keeps an app's files
+	appFolder   = "/config" // the app's folder that the user can edit
+	appIngress  = ":8099"   // where the Supervisor expects an app's page
 	environment = "WHEELHOUSE_"
 )
 
@@ -20,13 +22,14 @@ const (
 // gives each of its apps a token.
 func InApp(getenv func(string) string) bool { return getenv("SUPERVISOR_TOKEN") != "" }
 
-// OptionsFile returns the file with the Home Assistant app's options, "" where
-// the program is no app.
+// OptionsFile returns the file with the Home Assistant app's options, which the
+// Supervisor writes into the state directory at each start. It is "" where the
+// program is no app, or where there is none: the defaults will do then.
 func OptionsFile(getenv func(string) string) string {
 	if !InApp(getenv) {
 		return ""
 	}
-	return appOptions
+	return firstOf(filepath.Join(StateDir(getenv), optionsName))
 }
 
 // StateDir returns the state directory where state_dir names none in a file:
@@ -55,25 +58,34 @@ func StateDir(getenv func(string) string) string {
 
 // FindFile returns the configuration file: the one named on the command line,
 // else the environment's, else the first that exists of wheelhouse.yaml in the
-// state directory and /etc/wheelhouse/wheelhouse.yaml, else "". A file that was
-// named need not exist: Load says so.
+// state directory (in the Home Assistant app: in the folder /config, which users
+// can reach) and /etc/wheelhouse/wheelhouse.yaml, else "". A file that was named
+// need not exist: Load says so.
 func FindFile(flag string, getenv func(string) string) string {
-	return findFile(flag, getenv, systemFile)
+	return findFile(flag, getenv, appFolder, systemFile)
 }
 
-func findFile(flag string, getenv func(string) string, system string) string {
+func findFile(flag string, getenv func(string) string, app, system string) string {
 	if flag != "" {
 		return flag
 	}
 	if named := getenv(environment + "CONFIG"); named != "" {
 		return named
 	}
-	places := []string{system}
-	if dir := StateDir(getenv); dir != "" {
-		places = []string{filepath.Join(dir, fileName), system}
+	dir := StateDir(getenv)
+	if InApp(getenv) {
+		dir = app
 	}
-	for _, path := range places {
-		// What cannot be read is found as well: silence would hide it.
+	if dir == "" {
+		return firstOf(system)
+	}
+	return firstOf(filepath.Join(dir, fileName), system)
+}
+
+// firstOf returns the first path that exists, else "". What cannot be read is
+// found as well: silence would hide it.
+func firstOf(paths ...string) string {
+	for _, path := range paths {
 		if _, err := os.Stat(path); !os.IsNotExist(err) && !errors.Is(err, syscall.ENOTDIR) {
 			return path
 		}

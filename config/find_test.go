@@ -29,46 +29,62 @@ func TestStateDir(t *testing.T) {
 }
 
 func TestOptionsFile(t *testing.T) {
-	env := map[string]string{}
+	dir := t.TempDir()
+	env := map[string]string{"STATE_DIRECTORY": dir}
 	getenv := func(k string) string { return env[k] }
+	touch(t, filepath.Join(dir, "options.json"))
 	if got := OptionsFile(getenv); got != "" {
 		t.Errorf("options %q outside the app", got)
 	}
 	env["SUPERVISOR_TOKEN"] = "t"
-	if got := OptionsFile(getenv); got != "/data/options.json" {
+	if got := OptionsFile(getenv); got != filepath.Join(dir, "options.json") {
 		t.Errorf("options %q in the app", got)
+	}
+	env["STATE_DIRECTORY"] = t.TempDir()
+	if got := OptionsFile(getenv); got != "" {
+		t.Errorf("options %q where there are none", got)
 	}
 }
 
 func TestFindFile(t *testing.T) {
 	dir := t.TempDir()
 	system := filepath.Join(dir, "etc.yaml")
-	state := filepath.Join(dir, "state")
+	state, app := filepath.Join(dir, "state"), filepath.Join(dir, "app")
 	env := map[string]string{"STATE_DIRECTORY": state, "WHEELHOUSE_CONFIG": "/named.yaml"}
 	getenv := func(k string) string { return env[k] }
 	expect := func(flag, want string) {
 		t.Helper()
-		if got := findFile(flag, getenv, system); got != want {
+		if got := findFile(flag, getenv, app, system); got != want {
 			t.Errorf("found %q, want %q", got, want)
-		}
-	}
-	touch := func(path string) {
-		t.Helper()
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
 		}
 	}
 	expect("/flag.yaml", "/flag.yaml")
 	expect("", "/named.yaml")
 	delete(env, "WHEELHOUSE_CONFIG")
 	expect("", "")
-	touch(system)
+	touch(t, system)
 	expect("", system)
-	if err := os.Mkdir(state, 0o700); err != nil {
+	mkdir(t, state)
+	mkdir(t, app)
+	touch(t, filepath.Join(state, "wheelhouse.yaml"))
+	touch(t, filepath.Join(app, "wheelhouse.yaml"))
+	expect("", filepath.Join(state, "wheelhouse.yaml"))
+	env["SUPERVISOR_TOKEN"] = "t"
+	expect("", filepath.Join(app, "wheelhouse.yaml"))
+	env["STATE_DIRECTORY"], env["SUPERVISOR_TOKEN"] = "", ""
+	expect("", system)
+}
+
+func touch(t *testing.T, path string) {
+	t.Helper()
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	touch(filepath.Join(state, "wheelhouse.yaml"))
-	expect("", filepath.Join(state, "wheelhouse.yaml"))
-	env["STATE_DIRECTORY"] = ""
-	expect("", system)
+}
+
+func mkdir(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -16,9 +16,10 @@ import (
 
 // Sources are where settings come from, the later over the earlier.
 type Sources struct {
-	File    string   // YAML, "" for none
-	Options string   // the Home Assistant app's options (JSON), "" for none
-	Environ []string // KEY=value, as os.Environ gives it
+	File        string   // YAML, "" for none
+	Options     string   // the Home Assistant app's options (JSON), "" for none
+	Credentials string   // systemd's directory of credentials, "" for none
+	Environ     []string // KEY=value, as os.Environ gives it
 }
 
 // Load returns the settings: the defaults where no source says otherwise. The
@@ -43,9 +44,9 @@ func Load(from Sources) (*Config, error) {
 	}
 	c.origin = r.origin
 	c.complete(from.Environ)
-	problems := append(r.problems, c.check()...)
+	problems := slices.Concat(r.problems, c.check())
 	if len(problems) > 0 {
-		return nil, problems
+		return nil, problems.inOptions(from.Options)
 	}
 	return c, nil
 }
@@ -55,13 +56,16 @@ func (r *reader) merge(from Sources) (*koanf.Koanf, error) {
 	k := koanf.New(".")
 	var errs []error
 	load := func(p koanf.Provider, parser koanf.Parser) { errs = append(errs, k.Load(p, parser)) }
-	for _, f := range []strict{{r, from.File, parseYAML}, {r, from.Options, parseJSON}} {
+	for _, f := range []strict{{r, from.File, parseYAML}, {r, from.Options, parseOptions}} {
 		if f.name == "" {
 			continue
 		}
 		if err := k.Load(file.Provider(f.name), f); err != nil {
 			r.wrong(f.name, "", mistake{what: "cannot be read: " + reason(err)})
 		}
+	}
+	for key, value := range r.credentials(from.Credentials) {
+		errs = append(errs, k.Set(key, value))
 	}
 	environ := latest(from.Environ)
 	load(env.Provider(".", env.Opt{
@@ -92,6 +96,20 @@ func (c *Config) complete(environ []string) {
 		c.Store.Path = filepath.Join(c.StateDir, "wheelhouse.db")
 	}
 	c.HTTP.PublicURL = strings.TrimRight(c.HTTP.PublicURL, "/")
+	if InApp(lookup(environ)) {
+		c.completeApp()
+	}
+}
+
+// completeApp fills in what is another default in the Home Assistant app: there
+// people read the log, on a page that is no terminal.
+func (c *Config) completeApp() {
+	if _, set := c.origin["http.ingress"]; !set {
+		c.HTTP.Ingress = appIngress
+	}
+	if c.Log.Format == "auto" {
+		c.Log.Format = "text"
+	}
 }
 
 // lookup reads a variable of an environment; the last one of a name counts.

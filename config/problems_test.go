@@ -247,7 +247,7 @@ func TestEverythingIsReported(t *testing.T) {
 		"wheelhouse.yaml:5:3: mqtt.user: stands here a second time, first at wheelhouse.yaml:4:3: write it once",
 		"wheelhouse.yaml:6:1: opps: is no setting: write ops",
 		"WHEELHOUSE_NOPE: nope: is no setting: write " + topLevel,
-		`options.json:1:10: log.level: "loud" is not known: write one of trace, debug, info, warn, error`,
+		`options.json:1:10: log_level: "loud" is not known: write one of trace, debug, info, warn, error`,
 		`wheelhouse.yaml:2:3: mqtt.prefix: "a/#" has a wildcard: write it without + and #`,
 		`WHEELHOUSE_OPS__LISTEN: ops.listen: "80" is not an address to listen on: write it like :8480 or 127.0.0.1:8480`,
 	}, "\n")

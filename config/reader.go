@@ -138,10 +138,15 @@ func (r *reader) variable(name, value string) (string, any) {
 	if v == nil {
 		return "", nil
 	}
-	for at := path; at != ""; at = parent(at) {
-		r.origin[at] = name
-	}
+	r.from(path, name)
 	return path, v
+}
+
+// from remembers that a value, and the sections it is in, were set there.
+func (r *reader) from(path, source string) {
+	for ; path != ""; path = parent(path) {
+		r.origin[path] = source
+	}
 }
 
 // foreign says whether a variable is not a setting: the file's name, the password

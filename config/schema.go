@@ -52,6 +52,18 @@ func (s shape) child(key string) (shape, bool) {
 	return shape{}, false
 }
 
+// at returns the shape of a whole path, that of nothing if no setting is there.
+func (s shape) at(path string) shape {
+	for key := range strings.SplitSeq(path, ".") {
+		child, ok := s.child(key)
+		if !ok {
+			return shape{}
+		}
+		s = child
+	}
+	return s
+}
+
 // names lists the keys of a section.
 func (s shape) names() []string {
 	names := make([]string, len(s.keys))

@@ -74,11 +74,11 @@ func (credentialsCommand) Run(ctx context.Context, to console, c *commands) erro
 	if err != nil {
 		return err
 	}
-	broker := ""
-	if cfg.Embedded(config.InApp(to.Getenv)) {
-		_, broker, _ = net.SplitHostPort(cfg.Broker.Listen)
+	inApp, port := config.InApp(to.Getenv), ""
+	if cfg.Embedded(inApp) {
+		_, port, _ = net.SplitHostPort(cfg.Broker.Listen)
 	}
-	secrets.print(to.Stdout, cfg, broker, true)
+	newGuide(cfg, inApp, port).print(to.Stdout, secrets, true)
 	return nil
 }
 
@@ -156,7 +156,7 @@ func (f forgetCommand) Run(ctx context.Context, to console, c *commands) error {
 // forgetAlone does what the running program would do.
 func forgetAlone(ctx context.Context, to console, cfg *config.Config, id car.ID, data bool) error {
 	cfg.HTTP.Listen, cfg.HTTP.TLS.Listen, cfg.Ops.Listen, cfg.Broker.Listen = "127.0.0.1:0", "", "", "127.0.0.1:0"
-	cfg.Broker.TLS.Listen, cfg.Broker.WebSocket.Listen = "", ""
+	cfg.HTTP.Ingress, cfg.Broker.TLS.Listen, cfg.Broker.WebSocket.Listen = "", "", ""
 	h, err := build(ctx, to, cfg, newLog(to.Stderr, cfg.Log))
 	if err != nil {
 		return err

@@ -87,8 +87,9 @@ func report(to console, err error) int {
 // settings loads the configuration that a command was told to use.
 func (c *commands) settings(to console) (*config.Config, error) {
 	return config.Load(config.Sources{
-		File:    config.FindFile(c.Config, to.Getenv),
-		Options: config.OptionsFile(to.Getenv),
-		Environ: to.Environ,
+		File:        config.FindFile(c.Config, to.Getenv),
+		Options:     config.OptionsFile(to.Getenv),
+		Credentials: to.Getenv("CREDENTIALS_DIRECTORY"),
+		Environ:     to.Environ,
 	})
 }

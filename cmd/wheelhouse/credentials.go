@@ -4,12 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
-	"io"
 	"math/big"
-	"strings"
 
-	"github.com/wheelhouse-mqtt/wheelhouse/carstats"
 	"github.com/wheelhouse-mqtt/wheelhouse/config"
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/store"
 )
@@ -82,39 +78,4 @@ func newClientID() (string, error) {
 		return "", err
 	}
 	return "wheelhouse_" + hex.EncodeToString(b), nil
-}
-
-// print says what to type where. Passwords are shown only if asked for.
-func (c credentials) print(w io.Writer, cfg *config.Config, broker string, show bool) {
-	hidden := func(s string) string {
-		if show {
-			return s
-		}
-		return "(as before; see: wheelhouse credentials)"
-	}
-	var b strings.Builder
-	fmt.Fprintln(&b, "\nIn the car: Car Stats Viewer, settings, webhook (telemetry type \"Both\", use location on)")
-	if cfg.HTTP.PublicURL != "" {
-		fmt.Fprintf(&b, "  address   %s%s/NAME     any short name: it becomes the car's\n", cfg.HTTP.PublicURL, carstats.Path)
-	} else {
-		fmt.Fprintf(&b, "  address   https://YOUR.HOUSE%s/NAME     any short name: it becomes the car's\n", carstats.Path)
-	}
-	fmt.Fprintf(&b, "  user      anything\n  password  %s\n", hidden(c.CarPassword))
-	if cfg.HTTP.PublicURL == "" {
-		fmt.Fprintf(&b, "  The car insists on a public https address: lead one to %s and name it in http.public_url.\n",
-			plainAddress(cfg.HTTP.Listen))
-	}
-	if broker != "" {
-		fmt.Fprintln(&b, "In Home Assistant: Settings, Devices & services, Add integration, MQTT")
-		fmt.Fprintf(&b, "  broker    this machine, port %s\n  user      %s\n  password  %s\n", broker, homeUser, hidden(c.HomePassword))
-	}
-	_, _ = io.WriteString(w, b.String()+"\n")
-}
-
-// plainAddress is a listen address as a URL that can be typed.
-func plainAddress(listen string) string {
-	if strings.HasPrefix(listen, ":") {
-		return "http://this-machine" + listen
-	}
-	return "http://" + listen
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -21,6 +20,7 @@ import (
 	"github.com/wheelhouse-mqtt/wheelhouse/discovery"
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/mqtt"
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/store"
+	"github.com/wheelhouse-mqtt/wheelhouse/internal/supervisor"
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/web"
 )
 
@@ -34,6 +34,8 @@ type house struct {
 	log     zerolog.Logger
 	systemd web.Systemd
 
+	supervisor *supervisor.Client // nil outside the Home Assistant app
+
 	lock     *os.File
 	store    *store.Store
 	retained *store.Retained // of the embedded broker
@@ -46,6 +48,7 @@ type house struct {
 	client   *mqtt.Client
 	broker   *mqtt.Broker // nil with an external one
 	ops      *web.Server  // nil if switched off
+	page     *web.Server  // nil if switched off
 	control  *control
 	metrics  *metrics
 
@@ -54,7 +57,10 @@ type house struct {
 
 // build opens files, binds ports and checks everything before anything runs.
 func build(ctx context.Context, to console, cfg *config.Config, log zerolog.Logger) (h *house, err error) {
-	h = &house{cfg: cfg, log: log, systemd: web.NewSystemd(to.Getenv), metrics: newMetrics()}
+	h = &house{
+		cfg: cfg, log: log, systemd: web.NewSystemd(to.Getenv), supervisor: ownSupervisor(to.Getenv),
+		metrics: newMetrics(),
+	}
 	defer func() {
 		if err != nil {
 			h.close()
@@ -72,7 +78,7 @@ func build(ctx context.Context, to console, cfg *config.Config, log zerolog.Logg
 		return h, err
 	}
 	topics := car.Topics{Prefix: cfg.MQTT.Prefix}
-	if cfg.Embedded(config.InApp(to.Getenv)) {
+	if cfg.Embedded(h.supervisor != nil) {
 		if err = h.buildBroker(ctx, topics); err != nil {
 			return h, err
 		}
@@ -84,7 +90,7 @@ func build(ctx context.Context, to console, cfg *config.Config, log zerolog.Logg
 		return h, err
 	}
 	h.buildReceiver()
-	if err = h.buildServers(); err != nil {
+	if err = errors.Join(h.buildServers(), h.buildPage()); err != nil {
 		return h, err
 	}
 	if h.control, err = newControl(h); err != nil {
@@ -145,6 +151,9 @@ func (h *house) buildClient(ctx context.Context, topics car.Topics) (err error) 
 			return err
 		}
 	}
+	if asksSupervisor(h.cfg, h.supervisor) {
+		o.Server = supervisorsBroker(h.cfg, h.supervisor)
+	}
 	h.client, err = mqtt.NewClient(o)
 	h.herald.client = h.client
 	return err
@@ -188,7 +197,7 @@ func (h *house) buildServers() (err error) {
 		return err
 	}
 	o := web.Options{
-		Listen: h.cfg.HTTP.Listen, Certificates: certificates, Setting: "http", Log: h.log,
+		Listen: h.cfg.HTTP.Listen, Certificates: certificates, Setting: "http.listen", Log: h.log,
 		Handler: web.Proxies(h.cfg.HTTP.TrustedProxies, web.Mux(web.Front(frontText),
 			web.Route{Prefix: carstats.Path, Handler: h.receiver})),
 	}
@@ -204,7 +213,7 @@ func (h *house) buildServers() (err error) {
 	}
 	h.metrics.watch(h)
 	h.ops, err = web.New(web.Options{
-		Listen: h.cfg.Ops.Listen, Setting: "ops", Log: h.log,
+		Listen: h.cfg.Ops.Listen, Setting: "ops.listen", Log: h.log,
 		Handler: web.Ops(h.health(), h.readiness(), h.metrics.handler()),
 	})
 	if err != nil {
@@ -227,6 +236,9 @@ func (h *house) run(ctx context.Context, started func()) error {
 	g.start(service{"control", h.control.Run})
 	if h.ops != nil {
 		g.start(service{"ops", h.ops.Run})
+	}
+	if h.page != nil {
+		g.start(service{"page", h.page.Run})
 	}
 	g.start(service{"webhook", h.webhook.Run})
 	g.start(service{"watchdog", func(ctx context.Context) error {
@@ -317,15 +329,9 @@ func reachable(ctx context.Context, s *web.Server) error {
 	if addr == nil {
 		return nil
 	}
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok {
-		return nil
-	}
-	host := tcp.IP.String()
-	if tcp.IP.IsUnspecified() {
-		host = "localhost"
-	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(tcp.Port)))
+	// An address like [::] means this machine to Dial too. A name, even localhost,
+	// would ask a resolver, and a watchdog must not depend on one.
+	conn, err := (&net.Dialer{}).DialContext(ctx, addr.Network(), addr.String())
 	if err != nil {
 		return err
 	}

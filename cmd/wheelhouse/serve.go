@@ -32,14 +32,20 @@ func (serveCommand) Run(ctx context.Context, to console, c *commands) error {
 // introduce says where everything is. Passwords are printed when they have just
 // been made, because somebody must type them, and never again.
 func (h *house) introduce(w io.Writer) {
-	h.secrets.print(w, h.cfg, h.brokerPort(), h.secrets.fresh)
+	newGuide(h.cfg, h.supervisor != nil, h.brokerPort()).print(w, h.secrets, h.secrets.fresh)
 	e := h.log.Info().Str("version", version()).Stringer("webhook", address{h.webhook.Addr()})
 	if h.ops != nil {
 		e = e.Stringer("ops", address{h.ops.Addr()})
 	}
-	if h.broker != nil {
+	if h.page != nil {
+		e = e.Stringer("page", address{h.page.Addr()})
+	}
+	switch {
+	case h.broker != nil:
 		e = e.Str("broker", h.brokerAddress())
-	} else {
+	case asksSupervisor(h.cfg, h.supervisor):
+		e = e.Str("broker", "the Supervisor's")
+	default:
 		e = e.Str("broker", "external")
 	}
 	e.Msg("wheelhouse is running")
@@ -65,10 +71,15 @@ func isTerminal(w io.Writer) bool {
 type checkCommand struct{}
 
 // Run prints the settings in effect; wrong ones are the error.
-func (checkCommand) Run(to console, c *commands) error {
+func (checkCommand) Run(ctx context.Context, to console, c *commands) error {
 	cfg, err := c.settings(to)
 	if err != nil {
 		return err
+	}
+	if s := ownSupervisor(to.Getenv); asksSupervisor(cfg, s) {
+		if err := printBroker(ctx, to.Stdout, cfg, s); err != nil {
+			return err
+		}
 	}
 	return cfg.Print(to.Stdout)
 }

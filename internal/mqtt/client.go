@@ -60,7 +60,11 @@ type Filter struct {
 // ClientOptions say which broker, and what to do with it.
 type ClientOptions struct {
 	URL  string                                  // mqtt tcp mqtts ssl tls ws wss; or empty, and
-	Dial func(context.Context) (net.Conn, error) // Broker.Dial
+	Dial func(context.Context) (net.Conn, error) // Broker.Dial, or
+	// Server, which says which broker before each attempt to connect: one that
+	// comes late, moves or has a new password needs no restart. An error counts as
+	// a failed attempt.
+	Server func(context.Context) (Server, error)
 
 	User, Password, ClientID string
 	TLS                      *tls.Config // for mqtts and wss; nil: the system's certificates
@@ -106,13 +110,13 @@ type Stats struct {
 // anywhere, before Run too.
 type Client struct {
 	o   ClientOptions
-	url *url.URL
 	ids *ledger
 
 	links chan *link // connections that came up; the latest only
 	line  backoff    // used by autopaho's goroutine only
 
 	mu      sync.Mutex
+	url     *url.URL  // of the broker; what Server said last
 	work    sync.Cond // the sender may have something to do
 	outbox  *outbox
 	drained []chan struct{} // who waits for an empty outbox
@@ -124,7 +128,7 @@ type Client struct {
 
 // NewClient checks the options; an error names the configuration's key.
 func NewClient(o ClientOptions) (*Client, error) {
-	u, err := parseURL(o)
+	u, err := fixedURL(o)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +211,7 @@ func (c *Client) Run(ctx context.Context) error {
 	// The connection outlives ctx: there are goodbyes to say.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	manager, err := autopaho.NewConnection(life, c.config())
+	manager, err := autopaho.NewConnection(life, c.config(ctx))
 	if err != nil {
 		return err
 	}
@@ -234,10 +238,11 @@ func (c *Client) Run(ctx context.Context) error {
 	return nil
 }
 
-// config is autopaho's view of the options.
-func (c *Client) config() autopaho.ClientConfig {
+// config is autopaho's view of the options. When ctx ends, no broker is asked
+// for any more.
+func (c *Client) config(ctx context.Context) autopaho.ClientConfig {
 	cfg := autopaho.ClientConfig{
-		ServerUrls:        []*url.URL{c.url},
+		ServerUrls:        []*url.URL{c.url}, // Server may know better
 		KeepAlive:         keepAlive,
 		ReconnectBackoff:  c.line.wait,
 		ConnectTimeout:    dialWithin,
@@ -248,7 +253,7 @@ func (c *Client) config() autopaho.ClientConfig {
 		SessionExpiryInterval:         sessionExpiry,
 		ConnectUsername:               c.o.User,
 		ConnectPassword:               []byte(c.o.Password),
-		ConnectPacketBuilder:          prepareConnect,
+		ConnectPacketBuilder:          c.prepareConnect(ctx),
 		OnConnectionUp:                c.up,
 		OnConnectionDown:              c.down,
 		OnConnectError:                c.failed,
@@ -271,9 +276,13 @@ func (c *Client) config() autopaho.ClientConfig {
 }
 
 // prepareConnect completes the CONNECT packet.
-func prepareConnect(p *paho.Connect, _ *url.URL) (*paho.Connect, error) {
-	p.Properties.ReceiveMaximum = new(uint16(receiveMaximum))
-	// Without it a broker may leave user properties out of what it delivers.
-	p.Properties.RequestProblemInfo = true
-	return p, nil
+func (c *Client) prepareConnect(
+	ctx context.Context,
+) func(*paho.Connect, *url.URL) (*paho.Connect, error) {
+	return func(p *paho.Connect, _ *url.URL) (*paho.Connect, error) {
+		p.Properties.ReceiveMaximum = new(uint16(receiveMaximum))
+		// Without it a broker may leave user properties out of what it delivers.
+		p.Properties.RequestProblemInfo = true
+		return p, c.choose(ctx, p)
+	}
 }

@@ -28,11 +28,8 @@ var transports = map[string]transport{
 
 // parseURL reads mqtt.url. It does not repeat it in an error: people put
 // passwords in.
-func parseURL(o ClientOptions) (*url.URL, error) {
-	if o.Dial != nil {
-		return &url.URL{Scheme: "embedded", Host: "broker"}, nil
-	}
-	u, err := url.Parse(o.URL)
+func parseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
 	if err != nil {
 		return nil, errors.New("mqtt.url: no URL: write mqtt://host:1883")
 	}
@@ -53,10 +50,10 @@ func parseURL(o ClientOptions) (*url.URL, error) {
 
 // dial opens the line to the broker. autopaho's own dialling neither gathers
 // writes nor acknowledges quickly.
-func (c *Client) dial(ctx context.Context, _ autopaho.ClientConfig, u *url.URL) (net.Conn, error) {
+func (c *Client) dial(ctx context.Context, _ autopaho.ClientConfig, _ *url.URL) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialWithin) // autopaho's has no end here
 	defer cancel()
-	conn, err := c.connect(ctx, u)
+	conn, err := c.connect(ctx, c.broker())
 	if err != nil {
 		return nil, &dialError{err}
 	}

@@ -16,8 +16,14 @@ import (
 
 // failed notes a connection that did not come about.
 func (c *Client) failed(err error) {
-	c.line.failed(denied(err))
-	c.complain("no connection with the MQTT broker", explain(err))
+	no := denied(err)
+	err = explain(err)
+	if no && c.o.Server != nil {
+		// The next answer may be another password: no reason to wait long.
+		no, err = false, errStale
+	}
+	c.line.failed(no)
+	c.complain("no connection with the MQTT broker", err)
 }
 
 // lost notes why a connection ended.
@@ -50,9 +56,13 @@ func (c *Client) complain(what string, err error) {
 	c.stats.LastError = err.Error()
 	known := c.last == err.Error()
 	c.last = err.Error()
+	log := c.o.Log.With().Err(err).Logger()
+	if c.url.Host != "" {
+		log = log.With().Str("broker", c.url.Redacted()).Logger()
+	}
 	c.mu.Unlock()
 	if !known {
-		c.o.Log.Warn().Err(err).Str("broker", c.url.Redacted()).Msg(what)
+		log.Warn().Msg(what)
 	}
 }
 
@@ -84,6 +94,10 @@ func explain(err error) error {
 	if errors.As(err, &dial) {
 		return explainDial(dial.error)
 	}
+	var unknown *unknownError
+	if errors.As(err, &unknown) {
+		return unknown.error
+	}
 	if hungUp(err) {
 		return errMQTT3
 	}
@@ -99,6 +113,9 @@ func hungUp(err error) bool {
 var errMQTT3 = errors.New("the broker hung up instead of answering an MQTT 5 greeting: " +
 	"if it speaks MQTT 3 only, use another (mosquitto 1.6 or newer speaks 5); " +
 	"otherwise check that mqtt.url names an MQTT port, with mqtts:// where it wants TLS")
+
+var errStale = errors.New("the broker refuses user and password: if mqtt.user is set, check both; " +
+	"otherwise they are asked for again, and if this lasts, restart the broker")
 
 func explainConnack(ack *autopaho.ConnackError) error {
 	if badCredentials(ack) {

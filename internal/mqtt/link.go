@@ -77,7 +77,7 @@ func (c *Client) serve(ctx context.Context, l *link) {
 	if l.Err() != nil {
 		return // gone already
 	}
-	c.o.Log.Info().Str("broker", c.url.Redacted()).Msg("connected to the MQTT broker")
+	c.o.Log.Info().Str("broker", c.Broker()).Msg("connected to the MQTT broker")
 	if c.o.OnUp != nil {
 		c.o.OnUp()
 	}

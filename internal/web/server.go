@@ -33,7 +33,7 @@ type Options struct {
 	Certificates *Certificates // nil without TLS
 	Handler      http.Handler
 	MaxConns     int    // of each listener, 0: 1000; one more is closed at once
-	Setting      string // the settings' section ("http"), for the error of a taken port
+	Setting      string // that names Listen ("http.listen"), for the error of a taken port
 	Log          zerolog.Logger
 }
 
@@ -51,11 +51,11 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{certificates: o.Certificates, log: o.Log}
 	var err error
-	if s.plain, err = o.bind(o.Listen, o.Setting+".listen"); err != nil {
+	if s.plain, err = o.bind(o.Listen, o.Setting); err != nil {
 		return nil, err
 	}
 	if o.Certificates != nil {
-		s.secure, err = o.bind(o.TLSListen, o.Setting+".tls.listen")
+		s.secure, err = o.bind(o.TLSListen, strings.TrimSuffix(o.Setting, "listen")+"tls.listen")
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}

@@ -148,7 +148,7 @@ func TestTakenPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	_, err = New(Options{Listen: l.Addr().String(), Setting: "http", Log: zerolog.Nop()})
+	_, err = New(Options{Listen: l.Addr().String(), Setting: "http.listen", Log: zerolog.Nop()})
 	if err == nil || !strings.HasPrefix(err.Error(), "http.listen: listen tcp "+l.Addr().String()) {
 		t.Errorf("error %v does not say which setting and port", err)
 	}
@@ -159,7 +159,7 @@ func TestTakenPort(t *testing.T) {
 	}
 	_, err = New(Options{
 		Listen: "127.0.0.1:0", TLSListen: l.Addr().String(), Certificates: certs,
-		Setting: "http", Log: zerolog.Nop(),
+		Setting: "http.listen", Log: zerolog.Nop(),
 	})
 	if err == nil || !strings.HasPrefix(err.Error(), "http.tls.listen: ") {
 		t.Errorf("error %v does not say which setting", err)
