@@ -223,7 +223,7 @@ func deviceDeleted(h *house) {
 	devices, err := h.ha.socket.devices()
 	h.must(err)
 	h.must(h.ha.deleteDevice(devices["wheelhouse_polestar"].ID, h.entry))
-	away := func() error {
+	unannounced := func() error {
 		kept, err := h.recorder.kept()
 		if err != nil {
 			return err
@@ -233,15 +233,17 @@ func deviceDeleted(h *house) {
 				return fmt.Errorf("%s is kept", topic)
 			}
 		}
-		return h.agreement()
+		return nil
 	}
+	away := func() error { return errors.Join(unannounced(), h.agreement()) }
 	h.eventually("the device goes", patience, away)
 	h.reports(polestar, parked())
 	h.must(h.program.stop())
 	h.must(h.program.start())
 	h.eventually("Home Assistant is back", 20*time.Second, away)
 	h.reports(polestar, parked())
-	h.always("the device stays away", 4*time.Second, away)
+	h.always("the device stays away", 4*time.Second, unannounced)
+	h.eventually("Home Assistant has nothing of it", patience, away)
 	h.must(h.presses("button.press", republishButton))
 	h.complete(polestar, patience)
 	h.sameIDs(before)
