@@ -7,7 +7,7 @@ package config
 import "net/netip"
 
 // Config holds every setting. The koanf tags are the names people type; the
-// order of the fields is the order of config.example.yaml.
+// order of the fields is the order of wheelhouse.example.yaml.
 type Config struct {
 	StateDir  string         `koanf:"state_dir"` // credentials, store, certificates, control socket
 	Log       Log            `koanf:"log"`

@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const example = "../config.example.yaml"
+const example = "../wheelhouse.example.yaml"
 
 // commented is a key that the example shows without setting it: no space
 // follows the number sign, unlike in a sentence.

@@ -317,9 +317,7 @@ func (a *app) repository() {
 		a.complain("%s is not allowed", key)
 	}
 	_ = fs.WalkDir(a.files, ".", func(file string, _ fs.DirEntry, _ error) error {
-		// It reads the example and refuses it, with a warning in its log.
-		known := file == appDir+"config.yaml" || file == "config.example.yaml"
-		if !known && whole(`config\.(.*\.)?(json|ya?ml)`, path.Base(file)) {
+		if file != appDir+"config.yaml" && whole(`config\.(.*\.)?(json|ya?ml)`, path.Base(file)) {
 			a.complain("%s would be taken for another app", file)
 		}
 		return nil

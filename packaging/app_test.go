@@ -114,7 +114,7 @@ func TestAppRules(t *testing.T) {
 		{"documentation", "`broker.enabled` is not explained", edit(docs, "`broker.enabled`", "the broker")},
 		{"documentation", "deadbeef-wheelhouse: the host name begins with 091f1c5f",
 			edit(docs, "http://091f1c5f-", "http://deadbeef-")},
-		{"documentation", "config.sample.yaml is not in the repository", edit(docs, "config.example.yaml", "config.sample.yaml")},
+		{"documentation", "wheelhouse.sample.yaml is not in the repository", edit(docs, "wheelhouse.example.yaml", "wheelhouse.sample.yaml")},
 		{"documentation", "README.md: is missing", without(appDir + "README.md")},
 		{"pictures", "icon.png: is 64x64", picture(appDir+"icon.png", 64, 64)},
 		{"pictures", "logo.png: is 128x128", picture(appDir+"logo.png", 128, 128)},
