@@ -63,7 +63,8 @@ var matrix = []scenario{
 	{"E2E-25", "a whole database of 100 000 points is uploaded", wholeDatabase, bothBrokers,
 		[]string{"MQTT__MIN_INTERVAL=30s"}},
 	{"E2E-26", "Home Assistant speaks MQTT 5 and 3.1.1 to the embedded broker", protocols, nil, nil},
-	{"ways/blueprint", "bodies come by a webhook of Home Assistant and the blueprint", forwardedByHome, []place{embedded, oldest}, nil},
+	{"ways/blueprint", "bodies come by a webhook of Home Assistant and the blueprint", forwardedByHome,
+		[]place{embedded, oldest}, nil},
 	{"E2E-28", "rows in Home Assistant's recorder for one hour of driving", hourOfDriving, nil,
 		[]string{"MQTT__MIN_INTERVAL=30s"}},
 }
