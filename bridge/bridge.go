@@ -28,14 +28,22 @@ type Profile struct {
 	Capacity                       float64 // Wh, 0 for unknown
 }
 
+// Source is what the bridge knows of the cars that report in one way.
+type Source struct {
+	Table  car.Table
+	Silent time.Duration // without a report for so long a car is offline
+	// Profile is what the cars say of themselves: it counts where the
+	// configuration says nothing. It may be nil.
+	Profile func(car.View) Profile
+}
+
 // Options are the bridge's settings. Publish, Announce and Withdraw are called
 // from its one goroutine and must not block for long.
 type Options struct {
 	Store    *store.Store
-	Table    car.Table // of the source's cars
+	Sources  map[car.Source]Source
 	Topics   car.Topics
 	Calm     time.Duration // mqtt.min_interval
-	Silent   time.Duration // carstats.silent_after
 	Keep     time.Duration // store.keep, 0 for ever
 	Profiles map[car.ID]Profile
 	Version  string
@@ -56,7 +64,8 @@ type Bridge struct {
 	refusals chan refusal
 	done     chan struct{} // closed when Run has returned
 	cars     map[car.ID]*vehicle
-	program  *live
+	program  *own
+	account  *own // nil while there is none
 	started  time.Time
 
 	farewells []farewell
@@ -69,7 +78,8 @@ type Bridge struct {
 type vehicle struct {
 	*live
 	sums records
-	raw  string // the newest report as JSON, if carstats.raw
+	raw  string  // the newest report as JSON, if carstats.raw
+	told Profile // as which it was announced last
 
 	ended    bool  // the current trip was last seen as over
 	toldTrip int64 // end of the newest trip told in last_trip, epoch ms
@@ -107,13 +117,15 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		cars:     map[car.ID]*vehicle{},
 		started:  o.Now(),
 	}
-	b.program = newLive(car.BridgeID, ProgramTable, o.Topics, o.Calm, 1<<62)
+	b.program = b.own(car.Device{
+		ID: car.BridgeID, Name: "Wheelhouse", Manufacturer: "Wheelhouse", Model: "Bridge",
+	}, ProgramTable)
 	rows, err := o.Store.Read(ctx).Cars()
 	if err != nil {
 		return nil, err
 	}
 	for _, row := range rows {
-		v := b.vehicle(row.ID)
+		v := b.vehicle(row.ID, sourceOf(row.State))
 		if err := v.live.load(row.State, row.Seen); err != nil {
 			return nil, fmt.Errorf("the state of car %s cannot be read: %w", row.ID, err)
 		}
@@ -125,11 +137,14 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	return b, nil
 }
 
-func (b *Bridge) vehicle(id car.ID) *vehicle {
-	return &vehicle{
-		live: newLive(id, b.Table, b.Topics, b.Calm, b.Silent),
+func (b *Bridge) vehicle(id car.ID, source car.Source) *vehicle {
+	s := b.Sources[source]
+	v := &vehicle{
+		live: newLive(id, s.Table, b.Topics, b.Calm, s.Silent),
 		sums: records{id: id, capacity: b.Profiles[id].Capacity},
 	}
+	v.Source = source
+	return v
 }
 
 // Take stores a batch durably, applies it, and returns what became of it. It
@@ -177,7 +192,7 @@ func (b *Bridge) Answered(id car.ID, status int, reason string) {
 
 func (b *Bridge) note(r refusal) {
 	v, ok := b.cars[r.car]
-	if !ok {
+	if !ok || v.Source != car.CarStatsSource {
 		return
 	}
 	now := b.Now()
@@ -217,25 +232,29 @@ func (b *Bridge) Run(ctx context.Context) error {
 // before the cars that hang on it.
 func (b *Bridge) introduce() {
 	now := b.Now()
-	b.Announce(b.programDevice())
+	b.Announce(b.program.device)
 	b.publishProgram(now)
 	for _, v := range b.cars {
+		v.told = b.profile(v)
 		b.tell(v, now)
 		b.Announce(b.device(v))
-		b.leave(v.id, b.gone(v.id), longParting)
+		b.leave(v.id, v.gone(), longParting)
 	}
 }
 
 // tell publishes what a car is at now, and announces it if it shows a field for
-// the first time.
+// the first time, or says to be another than before.
 func (b *Bridge) tell(v *vehicle, now time.Time) {
-	shown := len(v.seen)
+	shown, who := len(v.seen), b.profile(v)
 	v.refresh(now)
 	b.Publish(v.publish(now)...)
 	b.Publish(v.documents(now)...)
 	if len(v.seen) > shown {
-		b.Announce(b.device(v))
 		b.remember(v)
+	}
+	if len(v.seen) > shown || who != v.told {
+		v.told = who
+		b.Announce(b.device(v))
 	}
 }
 
@@ -324,6 +343,9 @@ func (v *vehicle) documents(now time.Time) (out []car.Message) {
 	out = append(out, v.document("last_trip", v.lastTripJSON(now), car.AtOnce, now)...)
 	out = append(out, v.document("last_charge", v.sums.lastCharge(v.seenCapacity()), car.AtOnce, now)...)
 	out = append(out, v.document("raw", v.raw, car.AtOnce, now)...)
+	if v.Source != car.CarStatsSource {
+		return out // nobody posts for it: there is nothing to diagnose
+	}
 	return append(out, v.document("diagnostics", v.diagnostics(now), car.Minutely, now)...)
 }
 

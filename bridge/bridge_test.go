@@ -117,7 +117,8 @@ func TestClashWithTheProgram(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		h := move(t, func(o *bridge.Options) {
 			started := car.Field{Key: "webhook_started", Is: car.FreeText}
-			o.Table.Fields = append(o.Table.Fields[:1:1], started)
+			table := car.Table{Fields: append(bridge.Sample.Fields[:1:1], started)}
+			o.Sources = map[car.Source]bridge.Source{car.CarStatsSource: {Table: table}}
 		})
 		_, err := h.Take(context.Background(), car.Batch{Car: "bridge_webhook", Received: clock()})
 		if car.CodeOf(err) != car.NoSuch {

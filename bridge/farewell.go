@@ -42,9 +42,9 @@ func (b *Bridge) part(now func(farewell) bool) {
 }
 
 // gone clears the topics of keys that once were.
-func (b *Bridge) gone(id car.ID) (out []car.Message) {
-	for _, key := range b.Table.Gone {
-		out = append(out, car.Message{Topic: b.Topics.Value(id, key), Retain: true})
+func (l *live) gone() (out []car.Message) {
+	for _, key := range l.table.Gone {
+		out = append(out, l.message(key, ""))
 	}
 	return out
 }

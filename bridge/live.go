@@ -26,6 +26,7 @@ type reading struct {
 
 // state is what is kept of a car between two starts of the program.
 type state struct {
+	Source   car.Source           `json:"source,omitempty"`
 	Readings map[string]reading   `json:"readings"`
 	Was      map[string]car.Value `json:"was"`      // calculated values that look at their own past
 	Newest   int64                `json:"newest"`   // time of the newest report, by the car's clock
@@ -391,6 +392,13 @@ func (l *live) load(saved []byte, seen []string) error {
 	}
 	l.state = s
 	return nil
+}
+
+// sourceOf is where a car reports from, by the state that the store keeps of it.
+func sourceOf(saved []byte) car.Source {
+	var s state
+	_ = json.Unmarshal(saved, &s) // what cannot be read is load's to tell
+	return s.Source
 }
 
 // SeenCapacity is what a car takes its battery for, in Wh, by the state that

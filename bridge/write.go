@@ -57,6 +57,9 @@ func (w *writing) batch(tx *store.Tx, b car.Batch) (car.Receipt, error) {
 	if err != nil {
 		return car.Receipt{}, err
 	}
+	if d.Source != b.Source {
+		return car.Receipt{}, car.Refuse(car.NoSuch, "%s is a car that reports in another way: choose another name", b.Car)
+	}
 	receipt, err := d.put(tx, b)
 	if err != nil {
 		return receipt, err
@@ -74,7 +77,9 @@ func (w *writing) batch(tx *store.Tx, b car.Batch) (car.Receipt, error) {
 		if newest := d.apply(b); newest {
 			d.raw = b.Raw
 		}
-		d.estimate(before)
+		if b.Source == car.CarStatsSource {
+			d.estimate(before)
+		}
 	}
 	return receipt, nil
 }
@@ -96,7 +101,7 @@ func (w *writing) draft(tx *store.Tx, b car.Batch) (*draft, error) {
 		if err := tx.MakeCar(b.Car, b.Received); err != nil {
 			return nil, err
 		}
-		d.vehicle, d.isNew = w.bridge.vehicle(b.Car), true
+		d.vehicle, d.isNew = w.bridge.vehicle(b.Car, b.Source), true
 	}
 	w.cars[b.Car] = d
 	w.order = append(w.order, b.Car)
@@ -119,11 +124,14 @@ func (d *draft) adopt(tx *store.Tx) error {
 
 // admit refuses a car whose entities could not be told from another's.
 func (w *writing) admit(id car.ID) error {
-	others := append([]car.ID{car.BridgeID, "account"}, w.order...)
+	others := append([]car.ID{car.BridgeID, car.AccountID}, w.order...)
 	for other := range w.bridge.cars {
 		others = append(others, other)
 	}
-	keys := append(w.bridge.Table.Keys(), ProgramTable.Keys()...)
+	keys := append(AccountTable.Keys(), ProgramTable.Keys()...)
+	for _, s := range w.bridge.Sources {
+		keys = append(keys, s.Table.Keys()...)
+	}
 	if err := car.Clash(id, others, keys); err != nil {
 		return car.Refuse(car.NoSuch, "%v", err)
 	}

@@ -132,6 +132,17 @@ func TestTopics(t *testing.T) {
 		"home/cars/intake/a/b":           {},
 		"home/cars/bridge//set":          {},
 		"home/cars/polestar/battery":     {},
+		"home/cars/model_3/refresh/set":  {Kind: car.ForCarSet, Car: "model_3", Key: "refresh"},
+		"home/cars/model_3/query/state":  {Kind: car.ForQuery, Car: "model_3", Key: "state"},
+		"home/cars/model_3/query/set":    {Kind: car.ForQuery, Car: "model_3", Key: "set"},
+		"home/cars/model_3/command/set":  {},
+		"home/cars/model_3/query/":       {},
+		"home/cars/model_3//set":         {},
+		"home/cars/model_3/a/b/set":      {},
+		"home/cars/Model 3/refresh/set":  {},
+		"home/cars//refresh/set":         {},
+		"home/cars/account/auth/set":     {},
+		"home/cars/intake/query/state":   {},
 		"home/carsx/intake/a":            {},
 		"homeassistant/status":           {},
 		"":                               {},
@@ -143,7 +154,8 @@ func TestTopics(t *testing.T) {
 }
 
 func FuzzTopics(f *testing.F) {
-	for _, s := range []string{"wheelhouse/intake/a", "wheelhouse/bridge/x/set", "wheelhouse//", "/", "\xff/é", "wheelhouse/intake/+"} {
+	for _, s := range []string{"wheelhouse/intake/a", "wheelhouse/bridge/x/set", "wheelhouse//", "/", "\xff/é", "wheelhouse/intake/+",
+		"wheelhouse/a/x/set", "wheelhouse/a/query/x"} {
 		f.Add(s)
 	}
 	topics := car.Topics{Prefix: "wheelhouse"}
@@ -156,6 +168,11 @@ func FuzzTopics(f *testing.F) {
 		case car.ForBridgeSet:
 			if topics.Set(car.BridgeID, in.Key) != topic {
 				t.Errorf("%q sets %q", topic, in.Key)
+			}
+		case car.ForCarSet, car.ForQuery:
+			asked := topics.Value(in.Car, "query/"+in.Key)
+			if topics.Set(in.Car, in.Key) != topic && asked != topic || in.Car.Reserved() {
+				t.Errorf("%q is %+v", topic, in)
 			}
 		default:
 			if in != (car.Inbound{}) {

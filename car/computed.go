@@ -30,4 +30,14 @@ const (
 	ProgramStarted  = "program.started"  // time
 	ProgramRequests = "program.requests" // webhook requests since the start
 	ProgramErrors   = "program.errors"   // of them not answered 200
+
+	AccountAuth       = "account.auth"       // signed_in, login_required, not_set_up or region_error
+	AccountProblem    = "account.problem"    // a person has to act
+	AccountCost       = "account.cost"       // USD since the month began
+	AccountForecast   = "account.forecast"   // USD of the whole month
+	AccountCredit     = "account.credit"     // USD that are still free
+	AccountOverBudget = "account.overbudget" // the soft or the hard limit is reached
+	AccountData       = "account.data"       // calls since the month began
+	AccountCommands   = "account.commands"
+	AccountWakes      = "account.wakes"
 )

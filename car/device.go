@@ -3,8 +3,11 @@ package car
 // BridgeID is the topic level of the program's own values and buttons.
 const BridgeID ID = "bridge"
 
+// AccountID is the topic level of the account at a car's maker: sign-in, cost.
+const AccountID ID = "account"
+
 // Device is what Home Assistant is told about a car, or about the program
-// itself (ID BridgeID): who it is and which fields it has shown.
+// itself (ID BridgeID) or the account (ID AccountID): who it is and which fields it has shown.
 type Device struct {
 	ID           ID
 	Name         string

@@ -23,6 +23,7 @@ type Field struct {
 	Diagnostic bool     // Home Assistant's entity category "diagnostic"
 	Off        bool     // disabled by default in Home Assistant
 	IsStatus   bool     // the value is the program's own status topic
+	Needs      string   // key of the row without whose value the entity is unavailable, "" for none
 }
 
 // Calc computes a field from the report's values.

@@ -15,7 +15,7 @@ const MaxID = 32
 type ID string
 
 // reserved are the topic levels that can be no car.
-var reserved = []ID{"status", "bridge", "account", "intake", "fleet"}
+var reserved = []ID{"status", BridgeID, AccountID, "intake", "fleet"}
 
 // ReservedKeys are the topic levels below a car that can be no field.
 var ReservedKeys = []string{

@@ -74,6 +74,24 @@ var (
 	ChargePower     = Quantity{Sensor, "power", Kilowatt, "measurement", 1, 0, 0, Calm, false, ""}
 	ChargeGain      = Quantity{Sensor, "", Percent, "", 1, 0, 0, Calm, false, "mdi:battery-plus"}
 
+	Range        = Quantity{Sensor, "distance", Kilometre, "measurement", 0, 0, 0, Calm, false, "mdi:map-marker-distance"}
+	Odometer     = Quantity{Sensor, "distance", Kilometre, "total_increasing", 1, 0, 0, Calm, false, "mdi:counter"}
+	ToGo         = Quantity{Sensor, "distance", Kilometre, "measurement", 1, 0, 0, Calm, false, ""}
+	EnergyAdded  = Quantity{Sensor, "energy", KilowattHour, "total_increasing", 2, 0, 0, Calm, false, ""}
+	ChargeSpeed  = Quantity{Sensor, "speed", KilometrePerHour, "measurement", 0, 0, 0, Calm, false, "mdi:speedometer"}
+	Voltage      = Quantity{Sensor, "voltage", Volt, "measurement", 0, 0, 0, Calm, false, ""}
+	Current      = Quantity{Sensor, "current", Ampere, "measurement", 0, 0, 0, Calm, false, ""}
+	TirePressure = Quantity{Sensor, "pressure", Bar, "measurement", 2, 0, 0, Calm, false, "mdi:car-tire-alert"}
+	Money        = Quantity{Sensor, "monetary", Dollar, "", 2, 0, 0, Calm, false, ""}
+	Amount       = Quantity{Sensor, "", Unit{}, "measurement", 3, 0, 0, Calm, false, ""} // a number of no known unit
+
+	Door      = Quantity{BinarySensor, "door", Unit{}, "", 0, 0, 0, AtOnce, false, ""}
+	Window    = Quantity{BinarySensor, "window", Unit{}, "", 0, 0, 0, AtOnce, false, ""}
+	Problem   = Quantity{BinarySensor, "problem", Unit{}, "", 0, 0, 0, AtOnce, false, ""}
+	Occupancy = Quantity{BinarySensor, "occupancy", Unit{}, "", 0, 0, 0, AtOnce, false, ""}
+	Running   = Quantity{BinarySensor, "running", Unit{}, "", 0, 0, 0, AtOnce, false, ""}
+	Flag      = Quantity{BinarySensor, "", Unit{}, "", 0, 0, 0, AtOnce, false, ""} // a yes or no of no class
+
 	Counter  = Quantity{Sensor, "", Unit{}, "total_increasing", 0, 0, 0, Calm, false, ""}
 	Activity = Quantity{EventEntity, "", Unit{}, "", 0, 0, 0, AtOnce, false, ""}
 	Press    = Quantity{Button, "", Unit{}, "", 0, 0, 0, AtOnce, false, ""}

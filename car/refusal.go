@@ -10,12 +10,17 @@ type Code string
 
 // The codes people see.
 const (
-	Invalid   Code = "invalid"
-	NoSuch    Code = "no_such"
-	Forbidden Code = "forbidden"
-	Limited   Code = "limited"
-	Timeout   Code = "timeout"
-	Internal  Code = "internal"
+	Invalid    Code = "invalid"
+	NoSuch     Code = "no_such"
+	Forbidden  Code = "forbidden"
+	Asleep     Code = "asleep"  // the car sleeps, and may not or could not be woken
+	Offline    Code = "offline" // the car cannot be reached
+	Limited    Code = "limited"
+	Rejected   Code = "rejected" // the car or its maker said no
+	Expired    Code = "expired"  // it came too late to be still wanted
+	Timeout    Code = "timeout"
+	OverBudget Code = "over_budget" // the month's limit of what calls may cost is reached
+	Internal   Code = "internal"
 )
 
 // Refusal is a failure that somebody can act on: a code and a sentence saying

@@ -2,6 +2,15 @@ package car
 
 import "time"
 
+// Source is where a car's reports come from. It fixes the car's table.
+type Source string
+
+// The sources.
+const (
+	CarStatsSource Source = ""      // the Car Stats Viewer webhook
+	TeslaSource    Source = "tesla" // the Tesla Fleet API
+)
+
 // Report is what a source decoded about a car's present state.
 type Report struct {
 	At     time.Time        // when the values held, by the car's clock (already corrected where it is wrong)
@@ -14,6 +23,7 @@ type Report struct {
 // which has Last set and carries the report.
 type Batch struct {
 	Car          ID
+	Source       Source
 	Received     time.Time // by our clock
 	Points       []Point
 	ChargePoints []ChargePoint

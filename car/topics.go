@@ -1,6 +1,9 @@
 package car
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Topics knows where a slash goes in a topic. Prefix is mqtt.prefix, without a
 // slash at its end; it may contain slashes itself.
@@ -29,6 +32,13 @@ func (t Topics) Intakes() string { return t.Prefix + "/intake/+" }
 // BridgeSets matches the topics by which the program's own fields are written.
 func (t Topics) BridgeSets() string { return t.Set(BridgeID, "+") }
 
+// Sets matches the topics by which anything is written: a car's fields and the
+// program's own (BridgeSets).
+func (t Topics) Sets() string { return t.Prefix + "/+/+/set" }
+
+// Queries matches the topics by which a car's maker is asked something.
+func (t Topics) Queries() string { return t.Prefix + "/+/query/+" }
+
 // Kind says what an inbound topic is for.
 type Kind uint8
 
@@ -37,13 +47,15 @@ const (
 	Foreign      Kind = iota // none of ours, or malformed
 	ForIntake                // <prefix>/intake/<car>
 	ForBridgeSet             // <prefix>/bridge/<key>/set
+	ForCarSet                // <prefix>/<car>/<key>/set
+	ForQuery                 // <prefix>/<car>/query/<endpoint>
 )
 
 // Inbound is a parsed inbound topic.
 type Inbound struct {
 	Kind Kind
 	Car  ID     // as MakeID writes it
-	Key  string // of ForBridgeSet
+	Key  string // what is written; of ForQuery the endpoint
 }
 
 // Parse reads an inbound topic. Whatever it does not know is Foreign.
@@ -52,11 +64,17 @@ func (t Topics) Parse(topic string) Inbound {
 	if !ok {
 		return Inbound{}
 	}
-	switch level := strings.Split(rest, "/"); {
+	level := strings.Split(rest, "/")
+	switch id := ID(level[0]); {
 	case len(level) == 2 && level[0] == "intake" && MakeID(level[1]) != "":
 		return Inbound{Kind: ForIntake, Car: MakeID(level[1])}
 	case len(level) == 3 && level[0] == string(BridgeID) && level[1] != "" && level[2] == "set":
 		return Inbound{Kind: ForBridgeSet, Car: BridgeID, Key: level[1]}
+	case len(level) != 3 || id.Reserved() || id == "" || id != MakeID(level[0]):
+	case level[1] == "query" && level[2] != "":
+		return Inbound{Kind: ForQuery, Car: id, Key: level[2]}
+	case level[2] == "set" && level[1] != "" && !slices.Contains(ReservedKeys, level[1]):
+		return Inbound{Kind: ForCarSet, Car: id, Key: level[1]}
 	}
 	return Inbound{}
 }

@@ -47,6 +47,7 @@ func (c *Config) check() Problems {
 	k.discovery()
 	k.carStats()
 	k.cars()
+	k.tesla()
 	k.listeners()
 	if c.StateDir == "" {
 		k.wrong("state_dir", "is not given, and the environment names no home directory",

@@ -53,6 +53,32 @@ func TestCheck(t *testing.T) {
 			"1:8: http.public_url: has more than host, port and path: write it like https://car.example.org",
 		},
 
+		"a Tesla": {"tesla: {client_id: a, client_secret: b, domain: car.example.org, poll: {idle: 15m}}", ""},
+		"a secret of nobody": {
+			"tesla: {client_secret: b}",
+			"1:9: tesla.client_secret: is given without tesla.client_id: write tesla.client_id too",
+		},
+		"domain of a key": {
+			"tesla: {domain: 'https://car.example.org'}",
+			`1:9: tesla.domain: "https://car.example.org" is not a domain name in lower case: ` +
+				"write the name alone, like car.example.org",
+		},
+		"polling too often": {
+			"tesla: {poll: {driving: 5s}}", "1:16: tesla.poll.driving: 5s is less than 10s: write a longer time",
+		},
+		"a negative price": {
+			"tesla: {budget: {prices: {data: -1}}}",
+			"1:27: tesla.budget.prices.data: is less than nothing: write 0 or more",
+		},
+		"a soft limit above the hard one": {
+			"tesla: {budget: {soft: 20}}",
+			"1:18: tesla.budget.soft: is more than tesla.budget.hard: write a smaller one",
+		},
+		"a host of Tesla": {
+			"tesla: {hosts: {eu: fleet.example.org}}",
+			`1:17: tesla.hosts.eu: "fleet.example.org" is not an https address: write it, or "" for Tesla's own`,
+		},
+
 		"domain":      {"http: {acme: {domain: car.example.org, email: a@b}}", ""},
 		"domain: URL": {"http: {acme: {domain: 'https://c.org'}}", `1:15: http.acme.domain: "https://c.org" is not a domain name in lower case: write the name alone, like car.example.org`},
 		"domain: IP":  {"http: {acme: {domain: 10.0.0.1}}", `1:15: http.acme.domain: "10.0.0.1" is not a domain name in lower case: write the name alone, like car.example.org`},

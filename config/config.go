@@ -17,6 +17,7 @@ type Config struct {
 	Broker    Broker         `koanf:"broker"`
 	Discovery Discovery      `koanf:"discovery"`
 	CarStats  CarStats       `koanf:"carstats"`
+	Tesla     Tesla          `koanf:"tesla"`
 	Cars      map[string]Car `koanf:"cars" list:"id"`
 	Store     Store          `koanf:"store"`
 
@@ -130,6 +131,58 @@ type Store struct {
 	Keep Duration `koanf:"keep"` // 0: for ever
 }
 
+// Tesla is the account at Tesla. Without a client id there is none.
+type Tesla struct {
+	ClientID         string      `koanf:"client_id"`
+	ClientSecret     Secret      `koanf:"client_secret"`
+	ClientSecretFile string      `koanf:"client_secret_file"`
+	Domain           string      `koanf:"domain"`           // "" for that of http.public_url
+	PrivateKeyFile   string      `koanf:"private_key_file"` // PEM; "" for tesla.key in the state directory
+	SealKey          Secret      `koanf:"seal_key"`         // "" for a generated one
+	SealKeyFile      string      `koanf:"seal_key_file"`
+	Expose           []string    `koanf:"expose"` // paths in vehicle_data
+	Poll             TeslaPoll   `koanf:"poll"`
+	Budget           TeslaBudget `koanf:"budget"`
+	Hosts            TeslaHosts  `koanf:"hosts"`
+}
+
+// TeslaPoll is how often a car is looked at.
+type TeslaPoll struct {
+	State         Duration `koanf:"state"` // whether it is awake
+	Idle          Duration `koanf:"idle"`
+	Driving       Duration `koanf:"driving"`
+	ChargingAC    Duration `koanf:"charging_ac"`
+	ChargingACEnd Duration `koanf:"charging_ac_end"` // the last 5 %
+	ChargingDC    Duration `koanf:"charging_dc"`
+}
+
+// TeslaBudget is what calls may cost, in USD a month.
+type TeslaBudget struct {
+	Free    float64     `koanf:"free"`    // that Tesla gives
+	Soft    float64     `koanf:"soft"`    // from here on cars are looked at less often
+	Hard    float64     `koanf:"hard"`    // from here on not at all
+	Reserve float64     `koanf:"reserve"` // beyond hard, for orders
+	Prices  TeslaPrices `koanf:"prices"`
+}
+
+// TeslaPrices are what a call costs, in USD.
+type TeslaPrices struct {
+	Data    float64 `koanf:"data"`
+	Command float64 `koanf:"command"`
+	Wake    float64 `koanf:"wake"`
+	State   float64 `koanf:"state"`
+}
+
+// TeslaHosts are where Tesla is; "" for its own addresses.
+type TeslaHosts struct {
+	Login string `koanf:"login"`
+	Token string `koanf:"token"`
+	Pair  string `koanf:"pair"`
+	NA    string `koanf:"na"`
+	EU    string `koanf:"eu"`
+	CN    string `koanf:"cn"`
+}
+
 // Default returns the settings of a program that was told nothing. StateDir and
 // Store.Path are empty: they depend on the environment, Load fills them in.
 func Default() *Config {
@@ -147,6 +200,16 @@ func Default() *Config {
 		Broker:    Broker{Listen: ":1883", MaxPacket: 8 * MiB, MaxClients: 100},
 		Discovery: Discovery{Enabled: true, Prefix: "homeassistant", BirthTopic: "homeassistant/status"},
 		CarStats:  CarStats{Discover: true, MaxBody: 64 * MiB, SilentAfter: 3 * Minute},
+		Tesla: Tesla{
+			Poll: TeslaPoll{
+				State: 10 * Minute, Idle: 10 * Minute, Driving: Minute,
+				ChargingAC: 5 * Minute, ChargingACEnd: Minute, ChargingDC: Minute,
+			},
+			Budget: TeslaBudget{
+				Free: 10, Soft: 5, Hard: 9, Reserve: 1,
+				Prices: TeslaPrices{Data: 0.002, Command: 0.001, Wake: 0.02},
+			},
+		},
 	}
 }
 

@@ -60,7 +60,7 @@ func TestCredentials(t *testing.T) {
 }
 
 func TestCredentialProblems(t *testing.T) {
-	const all = "one of mqtt.password, broker.users.*.password, carstats.password, cars.*.password"
+	const all = "one of mqtt.password, broker.users.*.password, carstats.password, tesla.client_secret, tesla.seal_key, cars.*.password"
 	for name, want := range map[string]string{
 		"mqtt.pasword":              "is no password: write mqtt.password",
 		"mqtt.url":                  "is no password: write " + all,

@@ -231,7 +231,7 @@ func TestWritten(t *testing.T) {
 	}
 }
 
-const topLevel = "one of state_dir, log, http, ops, mqtt, broker, discovery, carstats, cars, store"
+const topLevel = "one of state_dir, log, http, ops, mqtt, broker, discovery, carstats, tesla, cars, store"
 
 // TestEverythingIsReported loads sources that are wrong in many ways.
 func TestEverythingIsReported(t *testing.T) {

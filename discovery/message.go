@@ -67,9 +67,10 @@ type component struct {
 }
 
 type availability struct {
-	Topic string `json:"topic"`
-	Yes   string `json:"payload_available,omitempty"`
-	No    string `json:"payload_not_available,omitempty"`
+	Topic    string `json:"topic"`
+	Yes      string `json:"payload_available,omitempty"`
+	No       string `json:"payload_not_available,omitempty"`
+	Template string `json:"value_template,omitempty"`
 }
 
 // Messages returns the retained discovery messages of a device, one for each
@@ -206,14 +207,20 @@ var shapes = map[car.Platform]func(m *component, f car.Field, t car.Topics, id c
 	},
 }
 
+// isKnown makes a value, or that there is none, the status of what needs it.
+const isKnown = "{{ 'offline' if value == '" + car.None + "' else 'online' }}"
+
 // availability lists what must be up for the entity to be: the program, and
 // the car if that is asked for and the car says it at all (a topic that never
-// brought anything counts as away).
+// brought anything counts as away), and the value that the field needs.
 func (c Config) availability(d car.Device, f car.Field) []availability {
 	list := []availability{{Topic: c.Topics.Status()}}
 	has := slices.ContainsFunc(d.Fields, func(f car.Field) bool { return f.Key == onlineKey })
 	if c.UnavailableWhenOffline && has && f.Key != onlineKey {
-		list = append(list, availability{c.Topics.Value(d.ID, onlineKey), "ON", "OFF"})
+		list = append(list, availability{Topic: c.Topics.Value(d.ID, onlineKey), Yes: "ON", No: "OFF"})
+	}
+	if f.Needs != "" {
+		list = append(list, availability{Topic: c.Topics.Value(d.ID, f.Needs), Template: isKnown})
 	}
 	return list
 }

@@ -154,6 +154,42 @@ func TestUnavailableWhenOffline(t *testing.T) {
 	}
 }
 
+// What needs a value of the car is unavailable while there is none.
+func TestUnavailableWithout(t *testing.T) {
+	d := polestar()
+	d.Fields = []car.Field{
+		{Key: "arrival", Name: "Arrival", Is: car.ToGo}, {Key: "route", Name: "Route", Is: car.Position, Needs: "arrival"},
+	}
+	got := part(t, wanted(t, sample(), d)[trackers], "route")["availability"]
+	want := any([]any{
+		object{"topic": "wheelhouse/status"},
+		object{
+			"topic":          "wheelhouse/polestar/arrival",
+			"value_template": "{{ 'offline' if value == 'None' else 'online' }}",
+		},
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// The account hangs on the program, as cars do.
+func TestAccountDevice(t *testing.T) {
+	account := car.Device{ID: car.AccountID, Name: "Tesla account", Fields: []car.Field{
+		{Key: "cost_month", Name: "Cost this month", Is: car.Money},
+		{Key: "over_budget", Name: "Over budget", Is: car.Problem},
+	}}
+	all := wanted(t, sample(), bridge(), account)
+	const topic = "homeassistant/device/wheelhouse_account/sensor/config"
+	if via := part(t, all[topic], "device")["via_device"]; via != "wheelhouse_bridge" {
+		t.Errorf("it hangs on %v", via)
+	}
+	cost := part(t, all[topic], "cost_month")
+	if cost["device_class"] != "monetary" || cost["unit_of_measurement"] != "USD" || cost["state_class"] != nil {
+		t.Errorf("the cost is %v", cost)
+	}
+}
+
 func TestIDsOfAnyPrefix(t *testing.T) {
 	for _, test := range []struct{ prefix, topic, unique, entity string }{
 		{"wheelhouse", "wheelhouse_bridge", "wheelhouse_bridge_requests", "sensor.wheelhouse_requests"},

@@ -127,7 +127,7 @@ func TestOpenErrors(t *testing.T) {
 		{"newer", func(t *testing.T, path string) {
 			closedStore(t, path)
 			execute(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`)
-		}, "its schema 99 is newer than this program's 1: install the newer program"},
+		}, "its schema 99 is newer than this program's 2: install the newer program"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

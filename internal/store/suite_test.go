@@ -55,6 +55,7 @@ func suite(t *testing.T, open func(testing.TB) *store.Store) {
 		{"charges", testCharges},
 		{"state and seen", testState},
 		{"settings", testSettings},
+		{"spending", testSpending},
 		{"unknown bodies", testUnknown},
 	}
 	for _, test := range tests {
