@@ -13,6 +13,7 @@ import (
 
 // console is the world that a command talks to.
 type console struct {
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Environ        []string
 	Getenv         func(string) string
@@ -36,6 +37,7 @@ type commands struct {
 	Check       checkCommand       `cmd:"" help:"Print the settings in effect, and what is wrong with them."`
 	Health      healthCommand      `cmd:"" help:"Ask the running program how it is."`
 	Credentials credentialsCommand `cmd:"" help:"Print what to type into the car and into Home Assistant."`
+	Tesla       teslaCommand       `cmd:"" help:"Sign in at Tesla, and ask it things."`
 	Export      exportCommand      `cmd:"" help:"Write a car's points, sessions or trips to standard output."`
 	Republish   republishCommand   `cmd:"" help:"Announce cars to Home Assistant again, also those deleted there."`
 	Forget      forgetCommand      `cmd:"" help:"Remove a car, and with --data its records too."`

@@ -61,6 +61,7 @@ func newControl(h *house) (*control, error) {
 			http.Error(w, err.Error(), http.StatusConflict)
 		}
 	})
+	mux.Handle(teslaDesk, h.teslaDesk())
 	return &control{listener: l, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
 }
 

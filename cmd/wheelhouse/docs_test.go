@@ -11,6 +11,7 @@ import (
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
 	"github.com/wheelhouse-mqtt/wheelhouse/carstats"
 	"github.com/wheelhouse-mqtt/wheelhouse/discovery"
+	"github.com/wheelhouse-mqtt/wheelhouse/tesla"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files and the generated documentation")
@@ -21,6 +22,8 @@ func TestEntityDocumentation(t *testing.T) {
 	var b bytes.Buffer
 	err := discovery.Document(&b, car.Topics{Prefix: "wheelhouse"},
 		discovery.Section{Title: "A Car Stats Viewer car", ID: "<car>", Table: carstats.Table},
+		discovery.Section{Title: "A Tesla", ID: "<car>", Table: tesla.Table},
+		discovery.Section{Title: "The Tesla account", ID: car.AccountID, Table: bridge.AccountTable},
 		discovery.Section{Title: "The program itself", ID: car.BridgeID, Table: bridge.ProgramTable})
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +44,7 @@ func TestEntityDocumentation(t *testing.T) {
 
 // No key is a topic level that means something else.
 func TestReservedKeys(t *testing.T) {
-	for _, table := range []car.Table{carstats.Table, bridge.ProgramTable} {
+	for _, table := range []car.Table{carstats.Table, tesla.Table, bridge.AccountTable, bridge.ProgramTable} {
 		for _, f := range table.Fields {
 			if slices.Contains(car.ReservedKeys, f.Key) {
 				t.Errorf("the key %q is reserved", f.Key)

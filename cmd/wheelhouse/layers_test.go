@@ -15,6 +15,8 @@ const module = "github.com/wheelhouse-mqtt/wheelhouse/"
 var arrows = map[string][]string{
 	"carstats":       {"car"},
 	"carstats/sim":   {"car"},
+	"tesla":          {"car"},
+	"tesla/sim":      {"car"},
 	"bridge":         {"car", "internal/store"},
 	"discovery":      {"car"},
 	"internal/mqtt":  {"car"},

@@ -17,6 +17,6 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal kills
 	os.Exit(command(ctx, console{
-		Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Getenv: os.Getenv,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Getenv: os.Getenv,
 	}, os.Args[1:]))
 }

@@ -39,7 +39,7 @@ func flagNames(c *kong.Node) (names []string) {
 }
 
 var (
-	manualCommand = regexp.MustCompile(`(?m)^\.It Cm ([a-z]+)`)
+	manualCommand = regexp.MustCompile(`(?m)^\.It Cm ([a-z]+(?: [a-z-]+)?)`)
 	manualFlag    = regexp.MustCompile(`Fl -([a-z-]+)`)
 )
 
@@ -63,7 +63,12 @@ func TestManual(t *testing.T) {
 	model := commandLine(t)
 	declared := map[string][]string{"": sorted(flagNames(model.Node))}
 	for _, c := range model.Children {
-		declared[c.Name] = sorted(flagNames(c))
+		if len(c.Children) == 0 {
+			declared[c.Name] = sorted(flagNames(c))
+		}
+		for _, below := range c.Children {
+			declared[c.Name+" "+below.Name] = sorted(flagNames(below))
+		}
 	}
 	names := slices.Collect(maps.Keys(declared))
 	if w, d := sorted(slices.Collect(maps.Keys(written))), sorted(names); !slices.Equal(w, d) {
@@ -121,13 +126,18 @@ func short(help string) string {
 	return strings.TrimSuffix(help, ".")
 }
 
-// typed are a command's flags on one line.
+// typed are the commands below a command, and all their flags, on one line.
 func typed(c *kong.Node) string {
-	names := flagNames(c)
-	for i, name := range names {
-		names[i] = "--" + name
+	var words []string
+	for _, below := range c.Children {
+		words = append(words, below.Name)
 	}
-	return strings.Join(names, " ")
+	for _, f := range append([]*kong.Node{c}, c.Children...) {
+		for _, name := range flagNames(f) {
+			words = append(words, "--"+name)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // values are the words that a flag may have, if it has a list of them.

@@ -13,6 +13,7 @@ import (
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
 	"github.com/wheelhouse-mqtt/wheelhouse/carstats"
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/mqtt"
+	"github.com/wheelhouse-mqtt/wheelhouse/tesla"
 )
 
 // metrics are what Prometheus is told. No label names a car: who reads metrics
@@ -24,6 +25,7 @@ type metrics struct {
 	skipped  prometheus.Counter
 	stored   prometheus.Histogram
 	latency  prometheus.Histogram
+	calls    *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -47,8 +49,11 @@ func newMetrics() *metrics {
 			Name: "wheelhouse_mqtt_publish_seconds", Help: "From sending a message to the broker's acknowledgement.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
 		}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "wheelhouse_tesla_calls_total", Help: "Calls of Tesla's API by endpoint, category and HTTP status; 0: no answer.",
+		}, []string{"endpoint", "category", "status"}),
 	}
-	m.registry.MustRegister(m.posts, m.records, m.skipped, m.stored, m.latency,
+	m.registry.MustRegister(m.posts, m.records, m.skipped, m.stored, m.latency, m.calls,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -98,6 +103,10 @@ func (m *metrics) handler() http.Handler {
 }
 
 func (m *metrics) answered(status int) { m.posts.WithLabelValues(strconv.Itoa(status)).Inc() }
+
+func (m *metrics) asked(endpoint string, of tesla.Category, status int, _ time.Duration) {
+	m.calls.WithLabelValues(endpoint, string(of), strconv.Itoa(status)).Inc()
+}
 
 func (m *metrics) published(took time.Duration) { m.latency.Observe(took.Seconds()) }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/store"
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/supervisor"
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/web"
+	"github.com/wheelhouse-mqtt/wheelhouse/tesla"
 )
 
 // projectURL is what Home Assistant links to.
@@ -50,6 +51,8 @@ type house struct {
 	ops      *web.Server  // nil if switched off
 	page     *web.Server  // nil if switched off
 	control  *control
+	fleet    *fleetAPI     // nil without a Tesla account
+	reader   *tesla.Reader // of its cars
 	metrics  *metrics
 
 	acquired []io.Closer
@@ -87,6 +90,9 @@ func build(ctx context.Context, to console, cfg *config.Config, log zerolog.Logg
 		return h, err
 	}
 	if err = h.buildBridge(ctx, topics); err != nil {
+		return h, err
+	}
+	if err = h.buildTesla(ctx); err != nil {
 		return h, err
 	}
 	h.buildReceiver()
@@ -142,7 +148,9 @@ func (h *house) buildClient(ctx context.Context, topics car.Topics) (err error) 
 	for _, filter := range h.herald.announcer.Filters() {
 		o.Filters = append(o.Filters, mqtt.Filter{Topic: filter})
 	}
-	o.Filters = append(o.Filters, mqtt.Filter{Topic: topics.BridgeSets(), NoRetained: true})
+	for _, topic := range h.asked(topics) {
+		o.Filters = append(o.Filters, mqtt.Filter{Topic: topic, NoRetained: true})
+	}
 	if h.broker != nil {
 		o.Dial = h.broker.Dial
 	} else {
@@ -166,9 +174,16 @@ func (h *house) buildBridge(ctx context.Context, topics car.Topics) (err error) 
 			Name: c.Name, Manufacturer: c.Manufacturer, Model: c.Model, VIN: c.VIN, Capacity: c.Capacity * 1000,
 		}
 	}
+	table, err := teslaTable(h.cfg.Tesla)
+	if err != nil {
+		return err
+	}
 	h.bridge, err = bridge.New(ctx, bridge.Options{
-		Store: h.store, Table: carstats.Table, Topics: topics, Profiles: profiles,
-		Calm: time.Duration(h.cfg.MQTT.MinInterval), Silent: time.Duration(h.cfg.CarStats.SilentAfter),
+		Store: h.store, Topics: topics, Profiles: profiles, Calm: time.Duration(h.cfg.MQTT.MinInterval),
+		Sources: map[car.Source]bridge.Source{
+			car.CarStatsSource: {Table: carstats.Table, Silent: time.Duration(h.cfg.CarStats.SilentAfter)},
+			car.TeslaSource:    {Table: table, Silent: 3 * time.Duration(h.cfg.Tesla.Poll.State), Profile: teslaProfile},
+		},
 		Keep: time.Duration(h.cfg.Store.Keep), Version: version(), Now: time.Now, Log: h.log,
 		Publish: h.client.Publish, Announce: h.herald.announce, Withdraw: h.herald.withdraw,
 	})
@@ -199,7 +214,9 @@ func (h *house) buildServers() (err error) {
 	o := web.Options{
 		Listen: h.cfg.HTTP.Listen, Certificates: certificates, Setting: "http.listen", Log: h.log,
 		Handler: web.Proxies(h.cfg.HTTP.TrustedProxies, web.Mux(web.Front(frontText),
-			web.Route{Prefix: carstats.Path, Handler: h.receiver})),
+			web.Route{Prefix: carstats.Path, Handler: h.receiver},
+			web.Route{Prefix: tesla.KeyPath, Handler: serveKey(h.cfg)},
+			web.Route{Prefix: callbackPath, Handler: h.teslaCallback()})),
 	}
 	if certificates != nil {
 		o.TLSListen = h.cfg.HTTP.TLS.Listen
@@ -233,6 +250,11 @@ func (h *house) run(ctx context.Context, started func()) error {
 	g.start(service{"mqtt", h.client.Run})
 	g.start(service{"discovery", h.herald.Run})
 	g.start(service{"bridge", h.bridge.Run})
+	if h.fleet != nil {
+		g.start(service{"account", h.fleet.account.Run})
+		g.start(service{"account device", h.fleet.telling(h.bridge.Account)})
+		g.start(service{"tesla", h.fleet.whileSignedIn(h.reader.Run)})
+	}
 	g.start(service{"control", h.control.Run})
 	if h.ops != nil {
 		g.start(service{"ops", h.ops.Run})
@@ -272,6 +294,8 @@ func (h *house) inbound(topics car.Topics) func(mqtt.Inbound) {
 		switch {
 		case in.Kind == car.ForBridgeSet && in.Key == "republish" && !m.Retained:
 			h.herald.republish("")
+		case in.Kind == car.ForCarSet && in.Key == "refresh" && !m.Retained && h.reader != nil:
+			h.reader.Refresh(in.Car)
 		case in.Kind == car.Foreign:
 			h.herald.heard(m)
 		}

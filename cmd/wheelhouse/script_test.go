@@ -31,11 +31,13 @@ func TestStories(t *testing.T) {
 			p := &program{dir: e.WorkDir, out: e.WorkDir + "/stdout"}
 			e.Values[underTest{}] = p
 			e.Defer(p.kill)
+			e.Values[simulatedTesla{}] = &teslaTown{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serving, "interrupt": interrupt, "powercut": powercut, "post": post, "get": get,
 			"retained": retained, "topics": topics, "publish": publish, "logged": logged,
+			"tesla": simulateTesla, "domain": domain, "signin": signIn, "phone": phone,
 		},
 	})
 }
@@ -59,7 +61,8 @@ func environment(ts *testscript.TestScript) (env []string) {
 	for _, name := range []string{
 		"STATE_DIR", "CONFIG", "LOG__LEVEL", "HTTP__LISTEN", "BROKER__LISTEN", "OPS__LISTEN", "STORE__KEEP",
 		"MQTT__MIN_INTERVAL", "MQTT__URL", "CARSTATS__PASSWORD", "CARSTATS__DISCOVER", "CARSTATS__SILENT_AFTER",
-		"CARSTATS__RAW",
+		"CARSTATS__RAW", "TESLA__CLIENT_ID", "TESLA__CLIENT_SECRET", "TESLA__DOMAIN", "TESLA__HOSTS__LOGIN",
+		"TESLA__HOSTS__TOKEN", "TESLA__HOSTS__PAIR", "TESLA__HOSTS__NA", "TESLA__HOSTS__EU", "TESLA__HOSTS__CN",
 	} {
 		if v := ts.Getenv("WHEELHOUSE_" + name); v != "" {
 			env = append(env, "WHEELHOUSE_"+name+"="+v)

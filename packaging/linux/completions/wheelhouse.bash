@@ -3,7 +3,7 @@ _wheelhouse() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command="" words="" i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      serve | demo | simulate | check | health | credentials | export | republish | forget | version)
+      serve | demo | simulate | check | health | credentials | tesla | export | republish | forget | version)
         command=${COMP_WORDS[i]}
         break
         ;;
@@ -30,6 +30,10 @@ _wheelhouse() {
     simulate--upload) ;;
     simulate--for) ;;
     simulate--repeats) ;;
+    tesla--region) words="na eu cn" ;;
+    tesla--redirect) ;;
+    tesla--set) ;;
+    tesla--body) ;;
     export--what) words="points sessions trips apart" ;;
     export--format) words="csv gpx json" ;;
     export--from) ;;
@@ -42,11 +46,12 @@ _wheelhouse() {
         check) words="--help" ;;
         health) words="--help" ;;
         credentials) words="--help" ;;
+        tesla) words="keygen serve-key register login pair status get logout --region --redirect --refresh-token --json --set --body --change --help" ;;
         export) words="--what --format --from --to --help" ;;
         republish) words="--help" ;;
         forget) words="--data --help" ;;
         version) words="--help" ;;
-        *) words="serve demo simulate check health credentials export republish forget version --config --help" ;;
+        *) words="serve demo simulate check health credentials tesla export republish forget version --config --help" ;;
       esac
       ;;
   esac

@@ -1,5 +1,5 @@
 # What fish offers after "wheelhouse": made by go test ./cmd/wheelhouse -update
-set -l commands serve demo simulate check health credentials export republish forget version
+set -l commands serve demo simulate check health credentials tesla export republish forget version
 complete -c wheelhouse -f
 complete -c wheelhouse -l config -r -F -d 'Configuration file'
 complete -c wheelhouse -s h -l help -d 'Show help'
@@ -9,6 +9,7 @@ complete -c wheelhouse -n "not __fish_seen_subcommand_from $commands" -a simulat
 complete -c wheelhouse -n "not __fish_seen_subcommand_from $commands" -a check -d 'Print the settings in effect, and what is wrong with them'
 complete -c wheelhouse -n "not __fish_seen_subcommand_from $commands" -a health -d 'Ask the running program how it is'
 complete -c wheelhouse -n "not __fish_seen_subcommand_from $commands" -a credentials -d 'Print what to type into the car and into Home Assistant'
+complete -c wheelhouse -n "not __fish_seen_subcommand_from $commands" -a tesla -d 'Sign in at Tesla, and ask it things'
 complete -c wheelhouse -n "not __fish_seen_subcommand_from $commands" -a export -d 'Write a car\'s points, sessions or trips to standard output'
 complete -c wheelhouse -n "not __fish_seen_subcommand_from $commands" -a republish -d 'Announce cars to Home Assistant again, also those deleted there'
 complete -c wheelhouse -n "not __fish_seen_subcommand_from $commands" -a forget -d 'Remove a car, and with --data its records too'
@@ -32,6 +33,21 @@ complete -c wheelhouse -n "__fish_seen_subcommand_from simulate" -l no-location 
 complete -c wheelhouse -n "__fish_seen_subcommand_from simulate" -l upload -x -d 'Upload a database of so many days at the start'
 complete -c wheelhouse -n "__fish_seen_subcommand_from simulate" -l for -x -d 'Stop after this long'
 complete -c wheelhouse -n "__fish_seen_subcommand_from simulate" -l repeats -x -d 'Share of requests that are repeated at once, as Android does now and then'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -a keygen -d 'Make the key whose public half your cars are given'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -a serve-key -d 'Serve the public key where Tesla looks for it, and look whether it can be seen'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -a register -d 'Register the application in Tesla\'s regions'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -l region -x -a 'na eu cn' -d 'Only there'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -a login -d 'Sign in at Tesla'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -l redirect -x -d 'Where the browser is to return, one of the application\'s redirect URIs'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -l refresh-token -d 'Read a refresh token from standard input instead'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -a pair -d 'Let the cars take the key'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -a status -d 'Print who is signed in, the cars, and what the month has cost'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -l json -d 'As JSON'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -a get -d 'Ask Tesla\'s API something and print the answer'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -l set -x -d 'A parameter, or a part of the path'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -l body -x -d 'What to send'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -l change -d 'Also if it changes something'
+complete -c wheelhouse -n "__fish_seen_subcommand_from tesla" -a logout -d 'Forget the sign-in'
 complete -c wheelhouse -n "__fish_seen_subcommand_from export" -l what -x -a 'points sessions trips apart' -d 'What to write'
 complete -c wheelhouse -n "__fish_seen_subcommand_from export" -l format -x -a 'csv gpx json' -d 'How to write it'
 complete -c wheelhouse -n "__fish_seen_subcommand_from export" -l from -x -d 'Only what is of this day or later'

@@ -17,7 +17,9 @@ _wheelhouse() {
       ;;
 {{- range $c := .Children}}{{range .Flags}}{{if not .IsBool}}
     {{$c.Name}}--{{.Name}}) {{with values .}}words="{{.}}" {{end}};;
-{{- end}}{{end}}{{end}}
+{{- end}}{{end}}{{range .Children}}{{range .Flags}}{{if not .IsBool}}
+    {{$c.Name}}--{{.Name}}) {{with values .}}words="{{.}}" {{end}};;
+{{- end}}{{end}}{{end}}{{end}}
     *)
       case $command in
 {{- range .Children}}

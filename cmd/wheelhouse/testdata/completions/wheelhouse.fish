@@ -6,7 +6,12 @@ complete -c wheelhouse -s h -l help -d 'Show help'
 {{- range .Children}}
 complete -c wheelhouse -n "not __fish_seen_subcommand_from $commands" -a {{.Name}} -d '{{fish (short .Help)}}'
 {{- end}}
-{{- range $c := .Children}}{{range .Flags}}
+{{- range $c := .Children}}{{range .Children}}
+complete -c wheelhouse -n "__fish_seen_subcommand_from {{$c.Name}}" -a {{.Name}} -d '{{fish (short .Help)}}'
+{{- range .Flags}}
+complete -c wheelhouse -n "__fish_seen_subcommand_from {{$c.Name}}" -l {{.Name}}
+{{- if not .IsBool}} -x{{end}}{{with values .}} -a '{{.}}'{{end}} -d '{{fish (short .Help)}}'
+{{- end}}{{end}}{{range .Flags}}
 complete -c wheelhouse -n "__fish_seen_subcommand_from {{$c.Name}}" -l {{.Name}}
 {{- if not .IsBool}} -x{{end}}{{with values .}} -a '{{.}}'{{end}} -d '{{fish (short .Help)}}'
 {{- if .Tag.Negatable}}
