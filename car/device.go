@@ -27,4 +27,7 @@ type Message struct {
 	// Once makes a retained message that is told once and then forgotten: it is
 	// not repeated after a reconnection, as state is.
 	Once bool
+	// Correlation is what an answer carries of its question (MQTT 5, 4.10), "" for
+	// what is none. A retained message has none.
+	Correlation string
 }

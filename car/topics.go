@@ -23,6 +23,10 @@ func (t Topics) Set(id ID, key string) string { return t.Value(id, key) + "/set"
 // Event is where a car's events are told; not retained.
 func (t Topics) Event(id ID) string { return t.Value(id, "event") }
 
+// Result is where a car's answers are told that were asked for nowhere else; not
+// retained.
+func (t Topics) Result(id ID) string { return t.Value(id, "result") }
+
 // Intake is where forwarded webhook bodies of a car are published.
 func (t Topics) Intake(id ID) string { return t.Prefix + "/intake/" + string(id) }
 

@@ -51,8 +51,8 @@ type house struct {
 	ops      *web.Server  // nil if switched off
 	page     *web.Server  // nil if switched off
 	control  *control
-	fleet    *fleetAPI     // nil without a Tesla account
-	reader   *tesla.Reader // of its cars
+	fleet    *fleetAPI // nil without a Tesla account
+	queries  *queries  // to it
 	metrics  *metrics
 
 	acquired []io.Closer
@@ -253,7 +253,8 @@ func (h *house) run(ctx context.Context, started func()) error {
 	if h.fleet != nil {
 		g.start(service{"account", h.fleet.account.Run})
 		g.start(service{"account device", h.fleet.telling(h.bridge.Account)})
-		g.start(service{"tesla", h.fleet.whileSignedIn(h.reader.Run)})
+		g.start(service{"tesla", h.fleet.reading(h.bridge.Take)})
+		g.start(service{"queries", h.queries.Run})
 	}
 	g.start(service{"control", h.control.Run})
 	if h.ops != nil {
@@ -294,8 +295,10 @@ func (h *house) inbound(topics car.Topics) func(mqtt.Inbound) {
 		switch {
 		case in.Kind == car.ForBridgeSet && in.Key == "republish" && !m.Retained:
 			h.herald.republish("")
-		case in.Kind == car.ForCarSet && in.Key == "refresh" && !m.Retained && h.reader != nil:
-			h.reader.Refresh(in.Car)
+		case in.Kind == car.ForCarSet && in.Key == "refresh" && !m.Retained && h.fleet != nil:
+			h.fleet.refresh(in.Car)
+		case in.Kind == car.ForQuery && !m.Retained && h.fleet != nil:
+			h.queries.ask(in, m)
 		case in.Kind == car.Foreign:
 			h.herald.heard(m)
 		}

@@ -13,12 +13,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/wheelhouse-mqtt/wheelhouse/bridge"
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
+	"github.com/wheelhouse-mqtt/wheelhouse/carstats"
 	"github.com/wheelhouse-mqtt/wheelhouse/config"
 	"github.com/wheelhouse-mqtt/wheelhouse/internal/store"
 	"github.com/wheelhouse-mqtt/wheelhouse/tesla"
@@ -42,6 +44,7 @@ type fleetAPI struct {
 	account *tesla.Account
 	meter   *tesla.Meter
 	client  *tesla.Client
+	reader  atomic.Pointer[tesla.Reader] // of the cars, nil before anybody has signed in
 	changed chan struct{} // the account's state is another: for its device
 	signed  chan struct{} // and for whileSignedIn
 }
@@ -329,17 +332,28 @@ func (h *house) buildTesla(ctx context.Context) (err error) {
 		return nil
 	}
 	h.fleet, err = newFleetAPI(ctx, h.cfg, h.store, h.log, h.metrics.asked)
-	if err != nil {
-		return err
-	}
-	h.reader = tesla.NewReader(tesla.ReaderOptions{
-		Client: h.fleet.client, Take: h.bridge.Take, Intervals: teslaIntervals(h.cfg.Tesla.Poll),
-		Cars:    func(vin string) car.ID { return carOf(h.cfg, vin) },
-		Stretch: h.fleet.meter.Stretch,
-		Cost:    func(vin string) float64 { return h.fleet.meter.Bill().ByVIN[vin] },
-		Now:     time.Now, Log: h.log,
+	h.queries = newQueries(h.fleet, h.client.Publish)
+	return err
+}
+
+// reading reads the account's cars until ctx ends. Every sign-in begins anew: it may
+// be another account's.
+func (f *fleetAPI) reading(take carstats.Take) func(context.Context) error {
+	return f.whileSignedIn(func(ctx context.Context) error {
+		r := tesla.NewReader(tesla.ReaderOptions{
+			Client: f.client, Take: take, Intervals: teslaIntervals(f.cfg.Tesla.Poll),
+			Cars: func(vin string) car.ID { return carOf(f.cfg, vin) }, Now: time.Now, Log: f.log,
+		})
+		f.reader.Store(r)
+		return r.Run(ctx)
 	})
-	return nil
+}
+
+// refresh reads a car once, if it is awake.
+func (f *fleetAPI) refresh(id car.ID) {
+	if r := f.reader.Load(); r != nil {
+		r.Refresh(id)
+	}
 }
 
 // teslaDesk serves the commands about Tesla in the running program.
@@ -366,5 +380,5 @@ func (h *house) asked(topics car.Topics) []string {
 	if h.cfg.Tesla.ClientID == "" {
 		return []string{topics.BridgeSets()}
 	}
-	return []string{topics.Sets()}
+	return []string{topics.Sets(), topics.Queries()}
 }

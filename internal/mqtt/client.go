@@ -47,6 +47,10 @@ type Inbound struct {
 	// Retained says that the broker had kept the message, and, for a filter with
 	// NoRetained, also that its sender asked for that.
 	Retained bool
+	// Answer is the topic that the sender waits for an answer on, "" for none, and
+	// Correlation what the answer must carry.
+	Answer      string
+	Correlation []byte
 }
 
 // Filter is a subscription, at QoS 1.

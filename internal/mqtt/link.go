@@ -299,7 +299,7 @@ func (c *Client) publish(l *link, m car.Message, done func(error)) {
 // check says what the broker has announced not to take. It would hang up, and
 // again at each attempt.
 func (l *link) check(m car.Message) error {
-	size := uint64(len(m.Topic) + len(m.Payload) + overhead)
+	size := uint64(len(m.Topic) + len(m.Payload) + len(m.Correlation) + overhead)
 	switch {
 	case l.maximum > 0 && size > uint64(l.maximum):
 		return refusal{fmt.Errorf("message of %d bytes: the broker takes %d", size, l.maximum)}
@@ -327,7 +327,11 @@ func (c *Client) receive(r paho.PublishReceived) (bool, error) {
 		return true, nil
 	}
 	if c.o.OnMessage != nil {
-		c.o.OnMessage(Inbound{Topic: p.Topic, Payload: p.Payload, Retained: p.Retain})
+		m := Inbound{Topic: p.Topic, Payload: p.Payload, Retained: p.Retain}
+		if p.Properties != nil {
+			m.Answer, m.Correlation = p.Properties.ResponseTopic, p.Properties.CorrelationData
+		}
+		c.o.OnMessage(m)
 	}
 	return true, nil
 }

@@ -47,6 +47,9 @@ func (l *ledger) publish(m car.Message, answer func(packets.ControlPacket)) erro
 		Topic: m.Topic, Payload: []byte(m.Payload), QoS: 1, Retain: m.Retain,
 		Properties: &packets.Properties{},
 	}
+	if m.Correlation != "" {
+		p.Properties.CorrelationData = []byte(m.Correlation)
+	}
 	if err := l.enter(p, wait{answer, time.Now()}); err != nil {
 		return err
 	}
