@@ -244,8 +244,8 @@ func (a *Account) Status() Status {
 	return s
 }
 
-// kept returns the tokens.
-func (a *Account) kept() Tokens {
+// current returns the tokens.
+func (a *Account) current() Tokens {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.tokens

@@ -54,52 +54,54 @@ func TestAccountAtFirst(t *testing.T) {
 	}
 }
 
-// One refresh serves everybody who asks meanwhile.
+// One refresh serves everybody who asks meanwhile, and so does one that fails.
 func TestOneRefreshForAll(t *testing.T) {
-	h, a := signedIn(t)
-	h.pass(8 * time.Hour)
-	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() { h.check(t, a) })
-	}
-	all.Wait()
-	if h.count() != 1 {
-		t.Fatalf("%d refreshes", h.count())
-	}
-	h.pass(9 * time.Hour)
-	tries := 0
-	h.block = func() bool { tries++; return true }
-	for range 50 {
-		all.Go(func() {
-			if _, err := a.Token(t.Context(), tesla.Owner); err == nil {
-				t.Error("no error")
+	synctest.Test(t, func(t *testing.T) {
+		h, a := signedIn(t)
+		var tries int
+		slow := func(fails bool) func() bool {
+			return func() bool {
+				tries++
+				<-time.After(time.Second)
+				return fails
 			}
-		})
-	}
-	all.Wait()
-	if tries != 1 {
-		t.Fatalf("%d tries", tries)
-	}
-	h.heal()
-	h.pass(time.Minute)
-	refused, err := a.Token(t.Context(), tesla.Owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.pass(time.Hour)
-	h.withdraw()
-	for range 50 {
-		all.Go(func() {
-			if err := a.Renew(t.Context(), refused); err != nil {
-				t.Error(err)
+		}
+		all := func(do func() error, works bool) {
+			t.Helper()
+			tries = 0
+			var waiting sync.WaitGroup
+			for range 50 {
+				waiting.Go(func() {
+					if err := do(); (err == nil) != works {
+						t.Error(err)
+					}
+				})
 			}
-		})
-	}
-	all.Wait()
-	if h.count() != 3 {
-		t.Fatalf("%d refreshes", h.count())
-	}
-	h.check(t, a)
+			waiting.Wait()
+			if tries != 1 {
+				t.Fatalf("%d tries", tries)
+			}
+		}
+		ask := func() error {
+			_, err := a.Token(t.Context(), tesla.Owner)
+			return err
+		}
+		h.pass(9 * time.Hour)
+		h.block = slow(true)
+		all(ask, false)
+		h.pass(time.Minute)
+		h.block = slow(false)
+		all(ask, true)
+		refused, err := a.Token(t.Context(), tesla.Owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.pass(time.Hour)
+		h.withdraw()
+		all(func() error { return a.Renew(t.Context(), refused) }, true)
+		h.heal()
+		h.check(t, a)
+	})
 }
 
 // A token is replaced when 80 % of its life are over, and not before; and a
@@ -206,10 +208,13 @@ func TestRefreshHonoursContext(t *testing.T) {
 	h, a := signedIn(t)
 	h.pass(9 * time.Hour)
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := a.Token(ctx, tesla.Owner); err == nil {
-		t.Fatal("no error")
+	h.block = func() bool { cancel(); return true }
+	for range 2 { // gone meanwhile, gone before
+		if _, err := a.Token(ctx, tesla.Owner); err == nil {
+			t.Fatal("no error")
+		}
 	}
+	h.heal()
 	h.check(t, a)
 }
 
@@ -236,7 +241,7 @@ func TestGivenIsKept(t *testing.T) {
 func TestBackOff(t *testing.T) {
 	h, a := signedIn(t)
 	h.pass(9 * time.Hour)
-	h.refuse = says(503, "<html>")
+	h.refuse = says(503, fixture(t, "errors/401_login_required.json")) // a broken server means nothing
 	for range 2 * 60 * 60 {
 		if _, err := a.Token(t.Context(), tesla.Owner); err == nil {
 			t.Fatal("no error")
@@ -473,4 +478,26 @@ func TestSecretsAreNotShown(t *testing.T) {
 	if finish == nil || errors.Is(finish, context.Canceled) {
 		t.Fatal(finish)
 	}
+}
+
+// FuzzTokenAnswer: whatever the token endpoint says, the account stands, and what
+// it keeps can be opened again.
+func FuzzTokenAnswer(f *testing.F) {
+	for _, name := range []string{"token_refresh.json", "errors/401_login_required.json", "errors/401_empty.txt"} {
+		f.Add(200, fixture(f, name))
+		f.Add(401, fixture(f, name))
+	}
+	f.Add(200, `{"access_token":"e30.eyJhdWQiOiI_In0.","expires_in":1e300}`)
+	f.Fuzz(func(t *testing.T, status int, text string) {
+		h, a := signedIn(t)
+		h.pass(7 * time.Hour)
+		h.refuse = says(status, text)
+		_, err := a.Token(t.Context(), tesla.Owner)
+		if a.State() != tesla.SignedIn && !tesla.IsLoginRequired(err) {
+			t.Fatalf("%s: %v", a.State(), err)
+		}
+		if h.start(t).State() != tesla.SignedIn {
+			t.Fatal("what is kept cannot be opened")
+		}
+	})
 }

@@ -1,9 +1,6 @@
 package tesla
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // Prices is what one call of a category costs, in USD (developer.tesla.com,
 // "billing and limits").
@@ -79,23 +76,22 @@ func (m *Meter) Stretch() float64 {
 		return 1
 	}
 	room := m.budget.Hard - cost
-	need := max(m.pace(now, cost), m.unslowed(now, cost)) * left(now).Hours()
-	if need >= slowest*room {
+	if room <= 0 {
 		return slowest
 	}
-	return max(1, need/room)
+	need := max(m.pace(now, cost), m.unslowed(now, cost)) * left(now).Hours()
+	return min(max(1, need/room), slowest)
 }
 
 // unslowed is what an hour cost before the soft limit was reached, in USD. When that
-// was is not stored: it follows from what was spent since, which was spent evenly.
+// was is not stored: it follows from what was spent since, if that was spent evenly.
+// If it was not (somebody has lowered the limit, say), a third of the month so far is
+// a fair guess.
 func (m *Meter) unslowed(now time.Time, cost float64) float64 {
-	gone := now.Sub(monthOf(now)).Hours()
+	gone := max(1, now.Sub(monthOf(now)).Hours())
 	whole := gone + left(now).Hours()
 	share := (cost - m.budget.Soft) / (m.budget.Hard - m.budget.Soft)
-	slowedAt := (gone - share*whole) / (1 - share)
-	if share >= 1 || slowedAt <= 0 {
-		return math.Inf(1) // far too fast: as slow as it goes
-	}
+	slowedAt := max((gone-share*whole)/(1-share), gone/3)
 	return m.budget.Soft / slowedAt
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -43,11 +44,11 @@ type book struct {
 	fail error
 }
 
-func (b *book) Spend(_ context.Context, one tesla.Spent) error {
+func (b *book) Spend(ctx context.Context, one tesla.Spent) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.fail != nil {
-		return b.fail
+	if err := errors.Join(b.fail, ctx.Err()); err != nil {
+		return err
 	}
 	if b.rows == nil {
 		b.rows = make(map[tesla.Spent]int64)

@@ -234,6 +234,13 @@ func TestPartner(t *testing.T) {
 	same(t, "account", []string{account.Domain, account.PublicKey}, []string{domain, key})
 }
 
+// TestCost: what is to be paid counts, not what it would have been.
+func TestCost(t *testing.T) {
+	s := tesla.ChargingSession{Fees: []tesla.Fee{{Currency: "EUR", TotalDue: 20, NetDue: 15},
+		{Currency: "EUR", NetDue: 1}, {Currency: "CHF", NetDue: 2}}}
+	same(t, "cost", s.Cost(), map[string]float64{"EUR": 16, "CHF": 2})
+}
+
 // TestFreeForm: what nobody knows the shape of is handed on as it is.
 func TestFreeForm(t *testing.T) {
 	type ofCar = func(*tesla.Client, context.Context, string) (json.RawMessage, error)

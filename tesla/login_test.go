@@ -111,6 +111,9 @@ func TestMissingScopes(t *testing.T) {
 	if err := a.Finish(t.Context(), attempt, h.allow(t, attempt)); err != nil || len(a.Missing()) != 0 {
 		t.Fatalf("missing %v, %v", a.Missing(), err)
 	}
+	if !slices.Equal(h.changes, []tesla.AccountState{tesla.SignedIn}) {
+		t.Fatalf("changes %v", h.changes)
+	}
 }
 
 // The browser comes back to a listener of ours.

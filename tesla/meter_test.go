@@ -1,7 +1,6 @@
 package tesla_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -142,14 +141,14 @@ func TestLimitsOfTheBudget(t *testing.T) {
 // house is.
 func TestNewMonth(t *testing.T) {
 	berlin := time.FixedZone("", 2*3600)
-	now := &clock{at: time.Date(2026, 4, 1, 1, 59, 59, 0, berlin)}
-	m := newMeter(t, &book{}, tesla.DefaultBudget(), now.now)
+	now := time.Date(2026, 4, 1, 1, 59, 59, 0, berlin)
+	m := newMeter(t, &book{}, tesla.DefaultBudget(), func() time.Time { return now })
 	spend(t, m, "vehicle_data", 5000)
 	m.Exceeded()
 	if b := m.Bill(); b.Month != "2026-03" || !b.Hard || m.Allow(tesla.Wake, true) == nil {
 		t.Errorf("%+v", b)
 	}
-	now.pass(time.Second)
+	now = now.Add(time.Second)
 	if b := m.Bill(); b.Month != "2026-04" || b.Hard || b.Cost != 0 || m.Allow(tesla.Data, false) != nil {
 		t.Errorf("%+v", b)
 	}
@@ -252,6 +251,32 @@ func TestStretch(t *testing.T) {
 	}
 }
 
+// TestStretchAfterAChange: whoever lowers the limit in the middle of a month gets
+// what is left of it evenly, and at the limit there is nothing to divide.
+func TestStretchAfterAChange(t *testing.T) {
+	for name, test := range map[string]struct {
+		soft, hard, cost float64
+		least, most      float64
+	}{
+		"lowered":        {5, 9, 7.1, 3.5, 10},
+		"no soft limit":  {0, 9, 3, 1, 1},
+		"one limit":      {9, 9, 9, 20, 20},
+		"turned around":  {9, 5, 9.5, 20, 20},
+		"no money":       {0, 0, 0, 20, 20},
+		"much of it":     {5, 9, 8.999, 20, 20},
+		"almost nothing": {0, 9, .01, 1, 1},
+	} {
+		budget := tesla.DefaultBudget()
+		budget.Soft, budget.Hard = test.soft, test.hard
+		now := &clock{at: time.Date(2026, 4, 16, 0, 0, 0, 0, time.UTC)}
+		m := newMeter(t, &book{}, budget, now.now)
+		spend(t, m, "vehicle_data", int(math.Round(test.cost*500)))
+		if s := m.Stretch(); !(s >= test.least && s <= test.most) {
+			t.Errorf("%s: stretched by %v", name, s)
+		}
+	}
+}
+
 // TestLedgerAway: what could not be stored is counted, and stored later.
 func TestLedgerAway(t *testing.T) {
 	ledger := &book{}
@@ -266,10 +291,12 @@ func TestLedgerAway(t *testing.T) {
 	if _, err := tesla.NewMeter(t.Context(), ledger, tesla.DefaultBudget(), time.Now); err == nil {
 		t.Error("a meter without its ledger")
 	}
+	_ = m.Count(t.Context(), endpoint(t, "vehicle_data"), nightjar, 200)
 	ledger.fail = nil
 	spend(t, m, "wake_up", 1)
-	stored, _ := ledger.Spending(context.Background(), "2026-03")
-	if len(stored) != 1 || stored[0].Calls != 4 {
-		t.Errorf("stored %v", stored)
+	near(t, "the cost after a restart", newMeter(t, ledger, tesla.DefaultBudget(),
+		(&clock{at: start}).now).Bill().Cost, .082)
+	if len(ledger.rows) != 2 {
+		t.Errorf("stored %v", ledger.rows)
 	}
 }

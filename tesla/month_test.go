@@ -58,7 +58,7 @@ func newGarage(t *testing.T, day time.Time, granted []string, cars ...sim.Spec) 
 	})
 	g.reader = tesla.NewReader(tesla.ReaderOptions{
 		Client: client, Take: g.take, Cars: func(vin string) car.ID { return car.MakeID(vin) },
-		Intervals: tesla.DefaultIntervals(), Now: g.now, Log: zerolog.Nop(),
+		Now: g.now, Log: zerolog.Nop(),
 	})
 	return g
 }

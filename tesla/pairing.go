@@ -72,13 +72,12 @@ func QR(text string, colour bool) (string, error) {
 			b.WriteString("\x1b[38;5;231;48;5;16m")
 		}
 		for x := -margin; x < code.Size+margin; x++ {
-			light := y+1 < code.Size+margin && !code.Black(x, y+1) // a last half line stays dark
-			switch {
-			case !code.Black(x, y) && light:
+			switch upper, lower := code.Black(x, y), code.Black(x, y+1); {
+			case !upper && !lower:
 				b.WriteRune('█')
-			case !code.Black(x, y):
+			case !upper:
 				b.WriteRune('▀')
-			case light:
+			case !lower:
 				b.WriteRune('▄')
 			default:
 				b.WriteRune(' ')

@@ -30,6 +30,22 @@ func DefaultIntervals() Intervals {
 	}
 }
 
+// orDefault fills in the intervals that are none: a car must not be asked all the time.
+func (i Intervals) orDefault() Intervals {
+	or := func(d, instead time.Duration) time.Duration {
+		if d <= 0 {
+			return instead
+		}
+		return d
+	}
+	d := DefaultIntervals()
+	return Intervals{
+		State: or(i.State, d.State), Idle: or(i.Idle, d.Idle),
+		Driving: or(i.Driving, d.Driving), ChargingDC: or(i.ChargingDC, d.ChargingDC),
+		ChargingAC: or(i.ChargingAC, d.ChargingAC), ChargingACEnd: or(i.ChargingACEnd, d.ChargingACEnd),
+	}
+}
+
 const (
 	// proven is how long an answer shows that a car is awake: none falls asleep so
 	// soon after it.

@@ -252,7 +252,10 @@ func TestPause(t *testing.T) {
 		now = expect(t, "whether it is awake", p, now, tesla.AskState, wait*time.Minute)
 		p.Told(now, "online")
 	}
-	expect(t, "its values", p, now, tesla.AskData, 0)
+	now = expect(t, "its values", p, now, tesla.AskData, 0)
+	p.Read(now, tesla.Glance{Doing: tesla.Driving})
+	p.Pause(now, 5*time.Minute)
+	expect(t, "while it drives", p, now, tesla.AskState, 5*time.Minute)
 }
 
 // A stop of a few minutes is not the end of a drive.

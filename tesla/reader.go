@@ -17,7 +17,7 @@ type ReaderOptions struct {
 	Take func(ctx context.Context, b car.Batch) (car.Receipt, error)
 	// Cars names a car; "" leaves it alone.
 	Cars      func(vin string) car.ID
-	Intervals Intervals
+	Intervals Intervals                // those of 0 are DefaultIntervals
 	Stretch   func() float64           // see Meter.Stretch; nil: the client's meter's
 	Cost      func(vin string) float64 // USD of this month; nil: by the client's meter
 	Now       func() time.Time
@@ -58,6 +58,7 @@ func NewReader(o ReaderOptions) *Reader {
 	if o.Cost == nil {
 		o.Cost = func(vin string) float64 { return meter.Bill().ByVIN[vin] }
 	}
+	o.Intervals = o.Intervals.orDefault()
 	return &Reader{ReaderOptions: o, cars: make(map[string]*followed)}
 }
 

@@ -1,10 +1,15 @@
 package tesla_test
 
 import (
+	"cmp"
+	"context"
 	"net/http"
+	"path"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
 	"github.com/wheelhouse-mqtt/wheelhouse/tesla"
@@ -76,6 +81,42 @@ func TestReportsInOrder(t *testing.T) {
 	})
 }
 
+// A car whose clock is behind is not taken for one that says old things.
+func TestSlowClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 59*time.Minute+30*time.Second)
+		defer cancel()
+		begin := time.Now()
+		now := func() time.Time { return november.Add(time.Since(begin)) }
+		var all []car.Report
+		r := tesla.NewReader(tesla.ReaderOptions{
+			Client: over(t, func(r *http.Request) (*http.Response, error) {
+				body := map[string]string{"vehicles": "vehicles.json", nightjar: "vehicle.json"}[path.Base(r.URL.Path)]
+				return reply(200, example(t, cmp.Or(body, "vehicle_data_driving.json"))), nil
+			}),
+			Cars: func(vin string) car.ID {
+				if vin != nightjar {
+					return "" // left alone
+				}
+				return "nightjar"
+			},
+			Take: func(_ context.Context, b car.Batch) (car.Receipt, error) {
+				all = append(all, *b.Report)
+				return car.Receipt{}, nil
+			},
+			Now: now, Log: zerolog.Nop(),
+		})
+		if err := r.Run(ctx); err != nil || len(all) != 60 {
+			t.Errorf("%v, %d reports", err, len(all))
+		}
+		for i, report := range all[1:] {
+			if !report.At.After(all[i].At) {
+				t.Errorf("%s after %s", report.At, all[i].At)
+			}
+		}
+	})
+}
+
 func TestRefresh(t *testing.T) {
 	inABubble(t, scopes, nil, func(t *testing.T, g *garage) {
 		before := make(map[string]int)
@@ -126,10 +167,28 @@ func TestLoginEnds(t *testing.T) {
 					t.Errorf("%d calls without a sign-in", n)
 				}
 				g.signIn(t, scopes)
-			case 51 * time.Hour:
+			case 50*time.Hour + 2*time.Minute:
 				if all() == calls {
 					t.Error("it does not go on")
 				}
+			}
+		})
+	})
+}
+
+// Whoever signs in after the start sees the cars soon.
+func TestLateSignIn(t *testing.T) {
+	inABubble(t, scopes, nil, func(t *testing.T, g *garage) {
+		if err := g.account.Logout(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		begin := g.now()
+		g.watch(t, 6*time.Hour, time.Minute, func(now time.Time) {
+			if now.Sub(begin) == 5*time.Hour {
+				g.signIn(t, scopes)
+			}
+			if _, told := g.newest(car.MakeID(nightjar)); now.Sub(begin) > 302*time.Minute && told.Values == nil {
+				t.Fatal("nobody reads the cars")
 			}
 		})
 	})

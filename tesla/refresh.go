@@ -53,7 +53,7 @@ func (a *Account) owner(ctx context.Context, refused string) (string, error) {
 		return token, err
 	}
 	err := a.mend(ctx, refused)
-	now, t := a.o.Now(), a.kept()
+	now, t := a.o.Now(), a.current()
 	if err != nil && a.State() == SignedIn && t.Access != refused && now.Before(t.Expires) {
 		return t.Access, nil // the old one still works
 	}
@@ -89,7 +89,7 @@ func (a *Account) mend(ctx context.Context, refused string) error {
 	if err := a.save(ctx); err != nil {
 		return err
 	}
-	if t := a.kept(); t.Access != refused && t.fresh(a.o.Now()) {
+	if t := a.current(); t.Access != refused && t.fresh(a.o.Now()) {
 		return nil
 	}
 	return a.refresh(ctx)
@@ -97,7 +97,7 @@ func (a *Account) mend(ctx context.Context, refused string) error {
 
 // refresh uses the refresh token, which is in the vault. Holds the turn.
 func (a *Account) refresh(ctx context.Context) error {
-	old := a.kept()
+	old := a.current()
 	if old.Refresh == "" {
 		a.become(LoginRequired, "the sign-in has ended, because offline_access was not allowed: "+
 			"run `wheelhouse tesla login` and allow it")
@@ -178,7 +178,7 @@ func (a *Account) later(err error) error {
 		pause = max(pause, e.RetryAfter)
 	}
 	a.failures, a.failed, a.retry = a.failures+1, err, a.o.Now().Add(pause)
-	a.o.Log.Warn().Err(err).Dur("again_in", pause).Msg("Tesla's sign-in was not renewed")
+	a.o.Log.Warn().Err(err).Dur("again_in", pause).Msg("the sign-in at Tesla has a problem")
 	return err
 }
 

@@ -243,7 +243,7 @@ func TestQR(t *testing.T) {
 			if n := len([]rune(plain)); (n+1)/2 != len(lines) || (plain != line) != colour {
 				t.Fatalf("line %d: %d modules, %d lines", i, n, len(lines))
 			}
-			if (i < 2) != (strings.Trim(plain, "█") == "") && i < len(lines)-2 {
+			if margin := i < 2 || i >= len(lines)-2; margin != (strings.Trim(plain, "█") == "") {
 				t.Fatalf("line %d: %q", i, plain)
 			}
 		}

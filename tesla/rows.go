@@ -191,9 +191,15 @@ func isOpen(name string) car.Calc {
 	}
 }
 
+func tirePressure(wheel string) car.Calc { return kept("vehicle_state.tpms_pressure_" + wheel) }
+
 // tireWarning is on for a tire that the car warns of, gently or not.
 func tireWarning(wheel string) car.Calc {
 	return anyOf("vehicle_state.tpms_soft_warning_"+wheel, "vehicle_state.tpms_hard_warning_"+wheel)
+}
+
+func batteryHeater(v car.View) car.Value {
+	return anyOf("charge_state.battery_heater_on", "climate_state.battery_heater")(v)
 }
 
 // anyOf is on if one of the paths is, and off if one is off and none on.

@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	accessLife = 8 * time.Hour // of an access token whose answer does not say (third-party tokens)
-	maxTokens  = 1 << 20       // bytes of an answer about tokens
+	accessLife = 8 * time.Hour       // of an access token whose answer does not say (third-party tokens)
+	maxLife    = 30 * 24 * time.Hour // of any access token that is believed
+	maxTokens  = 1 << 20             // bytes of an answer about tokens
 )
 
 // Tokens are what a sign-in gave. They are secrets: they print as nothing.
@@ -60,9 +61,9 @@ type grant struct {
 // tokens reads an answer that came at now.
 func (g grant) tokens(now time.Time, hosts Hosts) Tokens {
 	c := readClaims(g.Access)
-	life := time.Duration(g.Seconds * float64(time.Second))
+	life := time.Duration(min(g.Seconds, maxLife.Seconds()) * float64(time.Second))
 	if life <= 0 && c.Expires > 0 {
-		life = time.Unix(int64(c.Expires), 0).Sub(now)
+		life = min(time.Unix(int64(c.Expires), 0).Sub(now), maxLife)
 	}
 	if life <= 0 {
 		life = accessLife
@@ -202,7 +203,7 @@ func without(body []byte, form url.Values) []byte {
 // or "" for a failure that passes: then the same token may be used again.
 func final(err error) (AccountState, string) {
 	var e *Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || e.Status >= 500 {
 		return "", ""
 	}
 	switch word, text, _ := strings.Cut(e.Text, " "); word {

@@ -111,13 +111,14 @@ func (c *Client) follow(ctx context.Context, misdirected error) error {
 // elsewhere finds the base URL that a 421 names, in its body or its Alt-Svc.
 var elsewhere = regexp.MustCompile(`(?:use base URL: |h2="?)(https?://[^\s,";]+)`)
 
-// regionIn is the region whose base URL a 421 names. No other host ever gets a
-// token.
+// regionIn is the region whose base URL a 421 names: ours, or Tesla's own where ours
+// stands for it. The call goes to ours: no other host ever gets a token.
 func (h Hosts) regionIn(header http.Header, body []byte) Region {
 	for _, text := range []string{string(body), header.Get("Alt-Svc")} {
 		for _, found := range elsewhere.FindAllStringSubmatch(text, -1) {
+			named := strings.TrimRight(found[1], "/.")
 			for _, region := range slices.Sorted(maps.Keys(h.API)) {
-				if strings.EqualFold(strings.TrimRight(found[1], "/."), h.API[region]) {
+				if strings.EqualFold(named, h.API[region]) || named == DefaultHosts().API[region] {
 					return region
 				}
 			}

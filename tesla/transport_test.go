@@ -214,6 +214,25 @@ func TestMoving(t *testing.T) {
 	}
 }
 
+// TestMovingInASimulation: Tesla's own names stand for the places that were given
+// instead of them.
+func TestMovingInASimulation(t *testing.T) {
+	region := tesla.NorthAmerica
+	s := &script{next: []wire{status(421, example(t, "errors/421_wrong_region.json")), status(200, `{}`)}}
+	c := over(t, s.answer, func(o *tesla.ClientOptions) {
+		o.Hosts.API = map[tesla.Region]string{
+			tesla.NorthAmerica: "http://na.invalid", tesla.Europe: "http://eu.invalid",
+		}
+		o.Region = func() tesla.Region { return region }
+		o.Moved = func(_ context.Context, to tesla.Region) error { region = to; return nil }
+	})
+	_, err := c.Me(t.Context())
+	same(t, "calls", s.calls, []string{"na.invalid Bearer invented", "eu.invalid Bearer invented"})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestMovingOnce: two regions that each name the other are no loop.
 func TestMovingOnce(t *testing.T) {
 	s := &script{next: []wire{
@@ -252,6 +271,33 @@ func TestLimits(t *testing.T) {
 		if len(s.calls) != 63 {
 			t.Errorf("%d calls", len(s.calls))
 		}
+	})
+}
+
+// TestTurns: each of several that wait gets a turn of its own.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{next: []wire{status(200, "{}")}}
+		c := over(t, s.answer)
+		begin := time.Now()
+		var came []time.Duration
+		wake := func() {
+			if _, err := c.WakeUp(t.Context(), nightjar); err != nil {
+				t.Error(err)
+			}
+			came = append(came, time.Since(begin))
+		}
+		for range 3 {
+			wake()
+			time.Sleep(5 * time.Second)
+		}
+		time.Sleep(41 * time.Second)
+		go wake()
+		synctest.Wait()
+		wake()
+		synctest.Wait()
+		at := []time.Duration{0, 5 * time.Second, 10 * time.Second, time.Minute, 65 * time.Second}
+		same(t, "turns", came, at)
 	})
 }
 
@@ -303,6 +349,9 @@ func TestTimeouts(t *testing.T) {
 		begin := time.Now()
 		_, _ = c.WakeUp(t.Context(), nightjar)
 		same(t, "a wake", time.Since(begin), 30*time.Second)
+		begin = time.Now()
+		_, _ = c.CreateInvitation(t.Context(), nightjar)
+		same(t, "an invitation", time.Since(begin), 30*time.Second)
 		begin = time.Now()
 		_, _ = c.FleetStatus(t.Context(), nightjar)
 		same(t, "a state", time.Since(begin), 10*time.Second)
@@ -376,10 +425,43 @@ func TestWhatIsCounted(t *testing.T) {
 	same(t, "observed", observed, []int{429, 200, 404, 408, 500, 0, 0})
 }
 
+// TestCountedAfterAll: whoever asked may be gone before the answer is counted.
+func TestCountedAfterAll(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ledger := &book{}
+	c := over(t, func(*http.Request) (*http.Response, error) {
+		cancel()
+		return reply(200, "{}"), nil
+	}, func(o *tesla.ClientOptions) {
+		o.Meter = newMeter(t, ledger, tesla.DefaultBudget(), time.Now)
+	})
+	_, _ = c.WakeUp(ctx, nightjar)
+	if len(ledger.rows) != 1 {
+		t.Errorf("counted %v", ledger.rows)
+	}
+}
+
+// TestReserve: when nothing may be read any more, orders are still sent.
+func TestReserve(t *testing.T) {
+	now := (&clock{at: start}).now
+	m := newMeter(t, &book{}, tesla.DefaultBudget(), now)
+	spend(t, m, "vehicle_data", 4500)
+	s := &script{next: []wire{status(200, "{}")}}
+	c := over(t, s.answer, func(o *tesla.ClientOptions) { o.Meter = m })
+	if _, err := c.VehicleData(t.Context(), nightjar); car.CodeOf(err) != car.OverBudget || len(s.calls) > 0 {
+		t.Errorf("%v, %d calls", err, len(s.calls))
+	}
+	if _, err := c.WakeUp(t.Context(), nightjar); err != nil || len(s.calls) != 1 {
+		t.Errorf("%v, %d calls", err, len(s.calls))
+	}
+}
+
 func TestLongAnswer(t *testing.T) {
-	long := status(200, `"`+strings.Repeat("x", 8<<20)+`"`)
-	if _, err := over(t, long).Options(t.Context(), nightjar); err == nil {
-		t.Error("was read")
+	for length, read := range map[int]bool{8 << 20: true, 8<<20 + 1: false} {
+		pdf, err := with(t, 200, strings.Repeat("x", length)).ChargingInvoice(t.Context(), "x")
+		if (err == nil) != read || read && len(pdf) != length {
+			t.Errorf("%d of %d bytes: %v", len(pdf), length, err)
+		}
 	}
 }
 
@@ -459,7 +541,7 @@ func TestLogKeepsSecrets(t *testing.T) {
 				log.WriteString(err.Error())
 			}
 		}
-		for _, secret := range []string{nightjar, "000001\"", "invented"} {
+		for _, secret := range []string{nightjar, "000001\"", "invented", "https://fleet"} {
 			if strings.Contains(log.String(), secret) {
 				t.Errorf("%q is in %s", secret, log.String())
 			}
