@@ -58,7 +58,8 @@ func (w *writing) batch(tx *store.Tx, b car.Batch) (car.Receipt, error) {
 		return car.Receipt{}, err
 	}
 	if d.Source != b.Source {
-		return car.Receipt{}, car.Refuse(car.NoSuch, "%s is a car that reports in another way: choose another name", b.Car)
+		return car.Receipt{}, car.Refuse(car.NoSuch,
+			"%s is a car that reports in another way: choose another name", b.Car)
 	}
 	receipt, err := d.put(tx, b)
 	if err != nil {

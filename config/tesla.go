@@ -77,7 +77,8 @@ func (k *checker) teslaHosts() {
 	} {
 		u, err := url.Parse(host.url)
 		if host.url != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
-			k.wrong("tesla.hosts."+host.key, strconv.Quote(host.url)+" is not an https address", `it, or "" for Tesla's own`)
+			k.wrong("tesla.hosts."+host.key, strconv.Quote(host.url)+" is not an https address",
+				`it, or "" for Tesla's own`)
 		}
 	}
 }

@@ -75,23 +75,22 @@ func (m *Meter) Stretch() float64 {
 	if !reached(cost, m.budget.Soft) {
 		return 1
 	}
-	room := m.budget.Hard - cost
-	if room <= 0 {
+	if reached(cost, m.budget.Hard) {
 		return slowest
 	}
 	need := max(m.pace(now, cost), m.unslowed(now, cost)) * left(now).Hours()
-	return min(max(1, need/room), slowest)
+	return min(max(1, need/(m.budget.Hard-cost)), slowest)
 }
 
 // unslowed is what an hour cost before the soft limit was reached, in USD. When that
 // was is not stored: it follows from what was spent since, if that was spent evenly.
-// If it was not (somebody has lowered the limit, say), a third of the month so far is
-// a fair guess.
+// If it was not (somebody has lowered the limit, say), a quarter of the month so far
+// is a fair guess.
 func (m *Meter) unslowed(now time.Time, cost float64) float64 {
 	gone := max(1, now.Sub(monthOf(now)).Hours())
 	whole := gone + left(now).Hours()
 	share := (cost - m.budget.Soft) / (m.budget.Hard - m.budget.Soft)
-	slowedAt := max((gone-share*whole)/(1-share), gone/3)
+	slowedAt := max((gone-share*whole)/(1-share), gone/4)
 	return m.budget.Soft / slowedAt
 }
 

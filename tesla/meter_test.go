@@ -219,7 +219,8 @@ func TestStretch(t *testing.T) {
 		{.214, 6.3, 6.6, 1},  // one car, as most people drive
 		{.3, 8.6, 9, 1.1},    // at the limit
 		{.428, 8.9, 9, 2},    // two such cars: half as often
-		{1, 8.9, 9, 6.3},     // far too much
+		{.65, 8.9, 9, 3.7},   // three
+		{1, 8.9, 9, 20},      // far too much
 		{10, 8.9, 9.003, 20}, // the soft limit on the first day
 	} {
 		now := &clock{at: time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)}
@@ -258,7 +259,7 @@ func TestStretchAfterAChange(t *testing.T) {
 		soft, hard, cost float64
 		least, most      float64
 	}{
-		"lowered":        {5, 9, 7.1, 3.5, 10},
+		"lowered":        {5, 9, 7.1, 3.5, 11},
 		"no soft limit":  {0, 9, 3, 1, 1},
 		"one limit":      {9, 9, 9, 20, 20},
 		"turned around":  {9, 5, 9.5, 20, 20},

@@ -32,7 +32,7 @@ type commands struct {
 	Config string `help:"Configuration file." placeholder:"FILE" type:"path"`
 
 	Serve       serveCommand       `cmd:"" default:"1" help:"Run the program (what happens without a command)."`
-	Demo        demoCommand        `cmd:"" help:"Run the whole program with a simulated car, to see what it does."`
+	Demo        demoCommand        `cmd:"" help:"Run the whole program with two simulated cars, to see what it does."`
 	Simulate    simulateCommand    `cmd:"" help:"Be a simulated Car Stats Viewer that posts to any URL."`
 	Check       checkCommand       `cmd:"" help:"Print the settings in effect, and what is wrong with them."`
 	Health      healthCommand      `cmd:"" help:"Ask the running program how it is."`
@@ -50,7 +50,7 @@ func command(ctx context.Context, to console, args []string) int {
 	exit := -1
 	parser, err := kong.New(&c,
 		kong.Name("wheelhouse"),
-		kong.Description("Wheelhouse brings the car into the house: Car Stats Viewer to MQTT and Home Assistant."),
+		kong.Description("Wheelhouse brings the car into the house: Car Stats Viewer and Tesla to MQTT and Home Assistant."),
 		kong.Writers(to.Stdout, to.Stderr),
 		kong.Exit(func(code int) { exit = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),

@@ -31,7 +31,12 @@ func (d demoCommand) Run(ctx context.Context, to console) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	cfg, err := demoSettings(to, dir)
+	company, err := newDemoTesla("127.0.0.1:0", oneTesla(d.Seed))
+	if err != nil {
+		return err
+	}
+	defer company.Close()
+	cfg, err := demoSettings(to, dir, company)
 	if err != nil {
 		return err
 	}
@@ -45,19 +50,20 @@ func (d demoCommand) Run(ctx context.Context, to console) error {
 		ctx, cancel = context.WithTimeout(ctx, d.For)
 		defer cancel()
 	}
-	return h.runDemo(ctx, to, d)
+	return h.runDemo(ctx, to, d, company)
 }
 
 // demoSettings are the environment's, with a state of their own. Quiet is what
 // leaves room for the car's line.
-func demoSettings(to console, dir string) (*config.Config, error) {
+func demoSettings(to console, dir string, company *demoTesla) (*config.Config, error) {
 	environ := append([]string{"WHEELHOUSE_LOG__LEVEL=warn"}, to.Environ...)
+	environ = append(environ, company.settings()...)
 	return config.Load(config.Sources{Environ: append(environ,
 		"WHEELHOUSE_STATE_DIR="+dir, "WHEELHOUSE_STORE__PATH=", "WHEELHOUSE_MQTT__URL=")})
 }
 
-// runDemo runs the house, the car and the car's line together.
-func (h *house) runDemo(ctx context.Context, to console, d demoCommand) error {
+// runDemo runs the house, the cars and the cars' lines together.
+func (h *house) runDemo(ctx context.Context, to console, d demoCommand, company *demoTesla) error {
 	webhook := "http://" + dialable(h.webhook.Addr().String()) + carstats.Path + "/" + demoCar
 	car, err := sim.New(sim.Options{
 		URL: webhook, User: demoCar, Password: h.secrets.CarPassword,
@@ -67,6 +73,7 @@ func (h *house) runDemo(ctx context.Context, to console, d demoCommand) error {
 		return err
 	}
 	g := newGroup(h.log)
+	g.start(service{"simulated Tesla", company.Run})
 	ready := make(chan struct{})
 	g.start(service{"wheelhouse", func(ctx context.Context) error {
 		return h.run(ctx, func() { close(ready) })
@@ -76,9 +83,12 @@ func (h *house) runDemo(ctx context.Context, to console, d demoCommand) error {
 	case <-ctx.Done():
 		return g.stop()
 	}
+	if err := company.signIn(ctx, h.fleet); err != nil && ctx.Err() == nil {
+		return errors.Join(err, g.stop())
+	}
 	fmt.Fprint(to.Stdout, h.demoText(webhook))
 	g.start(service{"car", func(ctx context.Context) error { return untilCancelled(car.Run(ctx)) }})
-	g.start(service{"line", func(ctx context.Context) error { return watch(ctx, to, car) }})
+	g.start(service{"line", func(ctx context.Context) error { return watch(ctx, to, car, company) }})
 	return g.wait(ctx)
 }
 
@@ -91,19 +101,19 @@ func untilCancelled(err error) error {
 
 func (h *house) demoText(webhook string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nA simulated car drives, parks and charges. Look at it:\n\n")
+	fmt.Fprintf(&b, "\nTwo simulated cars drive, park and charge: one that posts, and a Tesla that is read. Look at them:\n\n")
 	host, port, _ := net.SplitHostPort(dialable(h.brokerAddress()))
 	fmt.Fprintf(&b, "  broker    %s, port %s\n", host, port)
 	fmt.Fprintf(&b, "  user      %s\n  password  %s\n", homeUser, h.secrets.HomePassword)
 	fmt.Fprintf(&b, "  webhook   %s (user %s, password %s)\n", webhook, demoCar, h.secrets.CarPassword)
 	fmt.Fprintf(&b, "\n  mosquitto_sub -h %s -p %s -u %s -P %s -v -t '%s/#'\n\n",
 		host, port, homeUser, h.secrets.HomePassword, h.cfg.MQTT.Prefix)
-	fmt.Fprintf(&b, "Home Assistant finds the car once its MQTT integration uses this broker. Ctrl-C ends the demo.\n\n")
+	fmt.Fprintf(&b, "Home Assistant finds the cars once its MQTT integration uses this broker. Ctrl-C ends the demo.\n\n")
 	return b.String()
 }
 
-// watch draws the car's line until ctx ends.
-func watch(ctx context.Context, to console, car *sim.Car) error {
+// watch draws the cars' lines until ctx ends.
+func watch(ctx context.Context, to console, car *sim.Car, company *demoTesla) error {
 	l := lines{w: to.Stdout, terminal: isTerminal(to.Stdout)}
 	every := 5 * time.Second
 	if l.terminal {
@@ -112,7 +122,7 @@ func watch(ctx context.Context, to console, car *sim.Car) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		l.draw([]string{carLine(demoCar, car.Snapshot())})
+		l.draw([]string{carLine(demoCar, car.Snapshot()), company.line()})
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -24,6 +24,7 @@ type peer struct {
 	mu      sync.Mutex
 	kept    map[string]string // retained payloads by topic
 	live    []string          // what was published since, "TOPIC PAYLOAD"
+	answers []string          // what of it carries a correlation, "CORRELATION TOPIC PAYLOAD"
 	changed chan struct{}     // closed and made anew with each message
 }
 
@@ -101,6 +102,9 @@ func (p *peer) hear(m paho.PublishReceived) (bool, error) {
 	defer p.mu.Unlock()
 	topic, payload := m.Packet.Topic, string(m.Packet.Payload)
 	p.live = append(p.live, topic+" "+payload)
+	if q := m.Packet.Properties; q != nil && q.CorrelationData != nil {
+		p.answers = append(p.answers, string(q.CorrelationData)+" "+topic+" "+payload)
+	}
 	switch {
 	case m.Packet.Retain && payload == "":
 		delete(p.kept, topic)
@@ -159,6 +163,15 @@ func (p *peer) publish(ctx context.Context, topic, payload string, retain bool) 
 		reason = answer.ReasonCode
 	}
 	return reason, err
+}
+
+// question publishes something that is to be answered on a topic, "" for none.
+func (p *peer) question(ctx context.Context, topic, payload, answer, mark string) error {
+	_, err := p.client.Publish(ctx, &paho.Publish{
+		Topic: topic, Payload: []byte(payload), QoS: 1,
+		Properties: &paho.PublishProperties{ResponseTopic: answer, CorrelationData: []byte(mark)},
+	})
+	return err
 }
 
 func (p *peer) leave() { _ = p.client.Disconnect(&paho.Disconnect{}) }

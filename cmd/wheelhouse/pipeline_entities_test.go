@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wheelhouse-mqtt/wheelhouse/bridge"
+	"github.com/wheelhouse-mqtt/wheelhouse/car"
 	"github.com/wheelhouse-mqtt/wheelhouse/carstats/sim"
 	"github.com/wheelhouse-mqtt/wheelhouse/discovery"
 )
@@ -36,9 +38,9 @@ var (
 	precisionIn = regexp.MustCompile(`precision (\d)`)
 )
 
-// modelled reads the recommended model: one row an entity, by device and key.
-// What has no column of its own stands in the notes.
-func modelled(t *testing.T) map[string]entity {
+// modelled reads the recommended model of devices, whose ids it is given: one row an
+// entity, by device and key. What has no column of its own stands in the notes.
+func modelled(t *testing.T, devices map[string]string) map[string]entity {
 	t.Helper()
 	f, err := os.Open("testdata/entities.csv")
 	if err != nil {
@@ -55,9 +57,11 @@ func modelled(t *testing.T) map[string]entity {
 		}
 		return ""
 	}
-	devices := map[string]string{"csv car": "polestar", "bridge": "bridge"}
 	entities := map[string]entity{}
 	for _, row := range rows[1:] {
+		if devices[row[0]] == "" {
+			continue
+		}
 		notes := row[10]
 		entities[devices[row[0]]+" "+row[1]] = entity{
 			Platform: row[2], Name: row[3], Class: row[4], Unit: row[5], StateClass: row[7],
@@ -127,7 +131,7 @@ func fullDay() sim.Day {
 func TestEntitiesAreTheModel(t *testing.T) {
 	plumb(t, setup{calm: 30 * time.Second}, func(p *pipeline) {
 		p.drive(sim.Options{Seed: 1, Script: fullDay()}, 24*time.Hour)
-		want, got := modelled(t), announced(t, p.shelf)
+		want, got := modelled(t, map[string]string{"csv car": "polestar", "bridge": "bridge"}), announced(t, p.shelf)
 		for key, e := range got {
 			if want[key].Precision == "" { // the model leaves it open
 				e.Precision = ""
@@ -148,4 +152,32 @@ func TestEntitiesAreTheModel(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Of the account Home Assistant knows the entities of the model, too.
+func TestAccountIsTheModel(t *testing.T) {
+	cfg := discovery.Config{
+		Enabled: true, Prefix: "homeassistant", Topics: car.Topics{Prefix: "wheelhouse"},
+		Program: discovery.Program{Name: "Wheelhouse", Version: "test", URL: projectURL},
+	}
+	messages, errs := discovery.Messages(cfg, car.Device{
+		ID: car.AccountID, Name: "Tesla account", Fields: bridge.AccountTable.Fields,
+	})
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	s := &shelf{retained: map[string]string{}}
+	for _, m := range messages {
+		s.retained[m.Topic] = m.Payload
+	}
+	want, got := modelled(t, map[string]string{"tesla account": "account"}), announced(t, s)
+	for key, e := range got {
+		if want[key].Precision == "" { // the model leaves it open
+			e.Precision = ""
+			got[key] = e
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(want) != 9 {
+		t.Errorf("model (-) and discovery (+) of %d rows differ:\n%s", len(want), diff)
+	}
 }

@@ -251,10 +251,9 @@ func (h *house) run(ctx context.Context, started func()) error {
 	g.start(service{"discovery", h.herald.Run})
 	g.start(service{"bridge", h.bridge.Run})
 	if h.fleet != nil {
-		g.start(service{"account", h.fleet.account.Run})
-		g.start(service{"account device", h.fleet.telling(h.bridge.Account)})
-		g.start(service{"tesla", h.fleet.reading(h.bridge.Take)})
-		g.start(service{"queries", h.queries.Run})
+		for _, s := range h.fleet.services(h) {
+			g.start(s)
+		}
 	}
 	g.start(service{"control", h.control.Run})
 	if h.ops != nil {

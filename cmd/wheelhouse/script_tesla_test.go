@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -115,7 +116,9 @@ func signIn(ts *testscript.TestScript, neg bool, args []string) {
 
 // authorize opens the sign-in page, and returns where the browser is sent.
 func authorize(url string) (string, error) {
-	browser := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	a, err := browser.Get(url)
 	if err != nil {
 		return "", err
@@ -145,4 +148,35 @@ func visit(url string) error {
 func phone(ts *testscript.TestScript, neg bool, args []string) {
 	t := townOf(ts)
 	ts.Check(visit(t.Hosts(t.server.URL).Pair + sim.Domain + "?vin=" + args[0]))
+}
+
+// question USER PASSWORD TOPIC PAYLOAD ANSWERTOPIC asks something by MQTT and waits
+// for the answer, which is in $WORK/answer with its topic; "-" is an empty payload or
+// no topic.
+func question(ts *testscript.TestScript, neg bool, args []string) {
+	for i := range args {
+		args[i] = strings.TrimPrefix(args[i], "-")
+	}
+	mark := "question about " + args[2]
+	atBroker(ts, args[0], args[1], func(ctx context.Context, p *peer) error {
+		if err := p.question(ctx, args[2], args[3], args[4], mark); err != nil {
+			return err
+		}
+		var answer string
+		err := p.until(ctx, func() bool {
+			for _, a := range p.answers {
+				if text, ok := strings.CutPrefix(a, mark+" "); ok && !strings.HasPrefix(text, args[2]) {
+					answer = text
+				}
+			}
+			return answer != ""
+		})
+		return cmp.Or(err, os.WriteFile(ts.MkAbs("answer"), []byte(answer), 0o600))
+	})
+}
+
+// refreshToken writes a refresh token to $WORK/token, as other programs have one.
+func refreshToken(ts *testscript.TestScript, neg bool, args []string) {
+	_, token := townOf(ts).Tokens("openid", "offline_access", "vehicle_device_data")
+	ts.Check(os.WriteFile(ts.MkAbs("token"), []byte(token+"\n"), 0o600))
 }

@@ -37,7 +37,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serving, "interrupt": interrupt, "powercut": powercut, "post": post, "get": get,
 			"retained": retained, "topics": topics, "publish": publish, "logged": logged,
-			"tesla": simulateTesla, "domain": domain, "signin": signIn, "phone": phone,
+			"tesla": simulateTesla, "domain": domain, "signin": signIn, "phone": phone, "token": refreshToken, "question": question,
 		},
 	})
 }

@@ -45,8 +45,8 @@ type fleetAPI struct {
 	meter   *tesla.Meter
 	client  *tesla.Client
 	reader  atomic.Pointer[tesla.Reader] // of the cars, nil before anybody has signed in
-	changed chan struct{} // the account's state is another: for its device
-	signed  chan struct{} // and for whileSignedIn
+	changed chan struct{}                // the account's state is another: for its device
+	signed  chan struct{}                // and for whileSignedIn
 }
 
 // observer hears of every answer of Tesla.
@@ -116,19 +116,7 @@ func sealKey(cfg *config.Config) (key [32]byte, err error) {
 		}
 		return key, nil
 	}
-	path := filepath.Join(cfg.StateDir, teslaSealFile)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		key = tesla.NewSealKey()
-		return key, os.WriteFile(path, []byte(tesla.FormatSealKey(key)+"\n"), 0o600)
-	}
-	if err != nil {
-		return key, err
-	}
-	if key, err = tesla.ParseSealKey(text); err != nil {
-		return key, fmt.Errorf("%s: %w", path, err)
-	}
-	return key, nil
+	return tesla.SealKeyFile(filepath.Join(cfg.StateDir, teslaSealFile))
 }
 
 // carKeyPath is the file with the key whose public half cars are given.
@@ -226,7 +214,8 @@ func vinOf(cfg *config.Config, id string) (string, error) {
 
 // teslaModels are the models by the fourth character of a VIN.
 var teslaModels = map[byte]string{
-	'S': "Model S", '3': "Model 3", 'X': "Model X", 'Y': "Model Y", 'C': "Cybertruck", 'R': "Roadster", 'T': "Semi",
+	'S': "Model S", '3': "Model 3", 'X': "Model X", 'Y': "Model Y",
+	'C': "Cybertruck", 'R': "Roadster", 'T': "Semi",
 }
 
 // teslaProfile is what a Tesla says of itself.
@@ -255,22 +244,22 @@ func (f *fleetAPI) values() map[string]car.Value {
 	}
 }
 
-// telling tells of the account at every change of its state, and of what it costs
-// every minute, until ctx ends.
-func (f *fleetAPI) telling(tell func(context.Context, map[string]car.Value) error) func(context.Context) error {
-	return func(ctx context.Context) error {
-		tick := time.NewTicker(time.Minute)
-		defer tick.Stop()
-		for {
-			if err := tell(ctx, f.values()); err != nil && ctx.Err() == nil {
-				return err
-			}
-			select {
-			case <-tick.C:
-			case <-f.changed:
-			case <-ctx.Done():
-				return nil
-			}
+// tell tells of the account at every change of its state, and of what it costs every
+// minute, until ctx ends.
+func (f *fleetAPI) tell(
+	ctx context.Context, account func(context.Context, map[string]car.Value) error,
+) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		if err := account(ctx, f.values()); err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-f.changed:
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }
@@ -283,28 +272,27 @@ func knock(door chan<- struct{}) {
 	}
 }
 
-// whileSignedIn runs something while somebody is signed in, again and again: so
-// nothing is asked that could only be refused, and a sign-in is noticed at once.
-func (f *fleetAPI) whileSignedIn(run func(context.Context) error) func(context.Context) error {
-	return func(ctx context.Context) error {
-		for ctx.Err() == nil {
-			if f.account.State() != tesla.SignedIn {
-				f.anotherState(ctx)
-				continue
-			}
-			mine, stop := context.WithCancel(ctx)
-			ended := make(chan error, 1)
-			go func() { ended <- run(mine) }()
-			for mine.Err() == nil && f.account.State() == tesla.SignedIn {
-				f.anotherState(mine)
-			}
-			stop()
-			if err := <-ended; err != nil {
-				return err
-			}
+// whileSignedIn runs something while somebody is signed in, again and again until ctx
+// ends: so nothing is asked that could only be refused, and a sign-in is noticed at
+// once.
+func (f *fleetAPI) whileSignedIn(ctx context.Context, run func(context.Context) error) error {
+	for ctx.Err() == nil {
+		if f.account.State() != tesla.SignedIn {
+			f.anotherState(ctx)
+			continue
 		}
-		return nil
+		mine, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- run(mine) }()
+		for mine.Err() == nil && f.account.State() == tesla.SignedIn {
+			f.anotherState(mine)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // anotherState waits until the account's state may be another.
@@ -336,10 +324,10 @@ func (h *house) buildTesla(ctx context.Context) (err error) {
 	return err
 }
 
-// reading reads the account's cars until ctx ends. Every sign-in begins anew: it may
-// be another account's.
-func (f *fleetAPI) reading(take carstats.Take) func(context.Context) error {
-	return f.whileSignedIn(func(ctx context.Context) error {
+// read reads the account's cars until ctx ends. Every sign-in begins anew: it may be
+// another account's.
+func (f *fleetAPI) read(ctx context.Context, take carstats.Take) error {
+	return f.whileSignedIn(ctx, func(ctx context.Context) error {
 		r := tesla.NewReader(tesla.ReaderOptions{
 			Client: f.client, Take: take, Intervals: teslaIntervals(f.cfg.Tesla.Poll),
 			Cars: func(vin string) car.ID { return carOf(f.cfg, vin) }, Now: time.Now, Log: f.log,
@@ -353,6 +341,17 @@ func (f *fleetAPI) reading(take carstats.Take) func(context.Context) error {
 func (f *fleetAPI) refresh(id car.ID) {
 	if r := f.reader.Load(); r != nil {
 		r.Refresh(id)
+	}
+}
+
+// services are what runs for Tesla: the sign-in is kept fresh, cars are read,
+// questions answered, and the account has its device.
+func (f *fleetAPI) services(h *house) []service {
+	return []service{
+		{"account", f.account.Run},
+		{"account device", func(ctx context.Context) error { return f.tell(ctx, h.bridge.Account) }},
+		{"tesla", func(ctx context.Context) error { return f.read(ctx, h.bridge.Take) }},
+		{"queries", h.queries.Run},
 	}
 }
 

@@ -20,13 +20,14 @@ import (
 // needed.
 type teslaCommand struct {
 	Keygen   keygenCommand   `cmd:"" help:"Make the key whose public half your cars are given."`
-	ServeKey serveKeyCommand `cmd:"" name:"serve-key" help:"Serve the public key where Tesla looks for it, and look whether it can be seen."`
+	ServeKey serveKeyCommand `cmd:"" name:"serve-key" help:"Serve the public key, and look from outside."`
 	Register registerCommand `cmd:"" help:"Register the application in Tesla's regions."`
 	Login    loginCommand    `cmd:"" help:"Sign in at Tesla."`
 	Pair     pairCommand     `cmd:"" help:"Let the cars take the key."`
 	Status   statusCommand   `cmd:"" help:"Print who is signed in, the cars, and what the month has cost."`
 	Get      getCommand      `cmd:"" help:"Ask Tesla's API something and print the answer."`
 	Logout   logoutCommand   `cmd:"" help:"Forget the sign-in."`
+	Simulate teslaSimCommand `cmd:"" help:"Be a simulated Tesla, to try all this with."`
 }
 
 type keygenCommand struct{}
@@ -86,7 +87,8 @@ func (serveKeyCommand) Run(ctx context.Context, to console, c *commands) error {
 		if err := tesla.CheckServed(ctx, nil, cfg.TeslaDomain(), &key.PublicKey); err != nil {
 			return err
 		}
-		fmt.Fprintf(to.Stdout, "https://%s%s shows this key.\nNext: wheelhouse tesla register\n", cfg.TeslaDomain(), tesla.KeyPath)
+		fmt.Fprintf(to.Stdout, "https://%s%s shows this key.\n", cfg.TeslaDomain(), tesla.KeyPath)
+		fmt.Fprintln(to.Stdout, "Next: wheelhouse tesla register")
 		return nil
 	}
 	lock, err := lockState(cfg)
@@ -272,7 +274,7 @@ func (s statusCommand) Run(ctx context.Context, to console, c *commands) error {
 type getCommand struct {
 	Endpoint string   `arg:"" optional:"" help:"Its name; without one all are listed."`
 	Car      string   `arg:"" optional:"" help:"The car's id or VIN."`
-	Set      []string `help:"A parameter, or a part of the path; more than once if needed." placeholder:"NAME=VALUE" sep:"none"`
+	Set      []string `help:"A parameter, or a part of the path." placeholder:"NAME=VALUE" sep:"none"`
 	Body     string   `help:"What to send." placeholder:"JSON"`
 	Change   bool     `help:"Also if it changes something."`
 }

@@ -85,7 +85,9 @@ func (f *fleetAPI) desk() http.Handler {
 	})
 	serve("logout", func(ctx context.Context, _ url.Values) (any, error) { return nil, f.account.Logout(ctx) })
 	serve("register", f.register)
-	serve("cars", func(ctx context.Context, form url.Values) (any, error) { return f.cars(ctx, form.Get("vin")) })
+	serve("cars", func(ctx context.Context, form url.Values) (any, error) {
+		return f.cars(ctx, form.Get("vin"))
+	})
 	serve("keys", func(ctx context.Context, form url.Values) (any, error) {
 		return f.client.FleetStatus(ctx, form["vin"]...)
 	})
@@ -203,7 +205,8 @@ func (f *fleetAPI) get(ctx context.Context, form url.Values) (any, error) {
 func (f *fleetAPI) call(endpoint, about string, set []string) (tesla.Call, error) {
 	e, ok := tesla.EndpointOf(endpoint)
 	if !ok {
-		return tesla.Call{}, car.Refuse(car.NoSuch, "there is no endpoint %q: \"wheelhouse tesla get\" lists them", endpoint)
+		return tesla.Call{}, car.Refuse(car.NoSuch, "there is no endpoint %q: `wheelhouse tesla get` lists them",
+			endpoint)
 	}
 	call := tesla.Call{Endpoint: e.Name, Path: map[string]string{}, Query: url.Values{}}
 	if about != "" {
@@ -250,10 +253,13 @@ func (c *commands) atDesk(ctx context.Context, to console, name string, form url
 }
 
 // errNoTesla is what commands say before there is an application.
-var errNoTesla = errors.New("tesla.client_id is missing: make an application at developer.tesla.com and name it there")
+var errNoTesla = errors.New("tesla.client_id is missing: make an application at developer.tesla.com and " +
+	"name it there")
 
 // readDesk is atDesk for an answer in JSON.
-func readDesk[T any](ctx context.Context, to console, c *commands, name string, form url.Values) (out T, err error) {
+func readDesk[T any](
+	ctx context.Context, to console, c *commands, name string, form url.Values,
+) (out T, err error) {
 	answer, err := c.atDesk(ctx, to, name, form)
 	if err != nil {
 		return out, err

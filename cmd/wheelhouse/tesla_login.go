@@ -19,7 +19,7 @@ import (
 )
 
 type loginCommand struct {
-	Redirect     string `help:"Where the browser is to return, one of the application's redirect URIs; otherwise the program's own address, or http://localhost:8484/tesla/callback." placeholder:"URL"`
+	Redirect     string `help:"Where the browser returns to, if not to the program itself." placeholder:"URL"`
 	RefreshToken bool   `help:"Read a refresh token from standard input instead."`
 }
 
@@ -40,7 +40,8 @@ func (l loginCommand) Run(ctx context.Context, to console, c *commands) error {
 	if err != nil {
 		return err
 	}
-	attempt, err := readDesk[tesla.Attempt](ctx, to, c, "begin", url.Values{"redirect": {cmp.Or(l.Redirect, redirectOf(cfg))}})
+	form := url.Values{"redirect": {cmp.Or(l.Redirect, redirectOf(cfg))}}
+	attempt, err := readDesk[tesla.Attempt](ctx, to, c, "begin", form)
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,9 @@ func redirectOf(cfg *config.Config) string {
 
 // waitForLogin shows the link and waits for the first of the three ways to bring the
 // code. access is when the tokens ended before.
-func waitForLogin(ctx context.Context, to console, c *commands, attempt tesla.Attempt, access time.Time) error {
+func waitForLogin(
+	ctx context.Context, to console, c *commands, attempt tesla.Attempt, access time.Time,
+) error {
 	kept, err := json.Marshal(attempt)
 	if err != nil {
 		return err
@@ -87,7 +90,8 @@ func waitForLogin(ctx context.Context, to console, c *commands, attempt tesla.At
 	returned, stop := awaitBrowser(attempt.Redirect, finish) // before anybody can follow the link
 	defer stop()
 	fmt.Fprintf(to.Stdout, "Open this in a browser, sign in, and allow what is asked for:\n\n%s\n\n"+
-		"If the browser does not say \"Signed in\" then, paste the address of the page that it ended on here:\n", attempt.URL)
+		"If the browser does not say \"Signed in\" then, paste the address of the page that it ended "+
+		"on here:\n", attempt.URL)
 	pasted := lineOf(to.Stdin)
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
@@ -102,14 +106,27 @@ func waitForLogin(ctx context.Context, to console, c *commands, attempt tesla.At
 		case err := <-returned:
 			return err
 		case <-tick.C: // the running program may have got it
-			s, err := readDesk[teslaState](ctx, to, c, "status", nil)
-			if err == nil && s.State == tesla.SignedIn && !s.Access.Equal(access) {
+			if s, err := c.runningState(ctx, to); err == nil && s.State == tesla.SignedIn && !s.Access.Equal(access) {
 				return nil
 			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// runningState asks the running program alone: without one nothing changes by itself,
+// and its lock is not to be taken.
+func (c *commands) runningState(ctx context.Context, to console) (s teslaState, err error) {
+	cfg, err := c.settings(to)
+	if err != nil {
+		return s, err
+	}
+	body, err := ask(ctx, cfg, http.MethodPost, teslaDesk+"status", nil)
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(body, &s)
 }
 
 // lineOf reads the first line that somebody types. A read of a terminal cannot be
@@ -140,11 +157,8 @@ func awaitBrowser(redirect string, finish func(final string) error) (returned <-
 	if err != nil {
 		return done, func() {}
 	}
-	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != u.Path {
-			http.NotFound(w, r)
-			return
-		}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+cmp.Or(u.Path, "/"), func(w http.ResponseWriter, r *http.Request) {
 		err := finish(r.URL.String())
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Connection", "close")
@@ -157,7 +171,8 @@ func awaitBrowser(redirect string, finish func(final string) error) (returned <-
 		case done <- err:
 		default: // a second visit
 		}
-	})}
+	})
+	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: mux}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -34,6 +34,9 @@ _wheelhouse() {
     tesla--redirect) ;;
     tesla--set) ;;
     tesla--body) ;;
+    tesla--listen) ;;
+    tesla--house) ;;
+    tesla--seed) ;;
     export--what) words="points sessions trips apart" ;;
     export--format) words="csv gpx json" ;;
     export--from) ;;
@@ -46,7 +49,7 @@ _wheelhouse() {
         check) words="--help" ;;
         health) words="--help" ;;
         credentials) words="--help" ;;
-        tesla) words="keygen serve-key register login pair status get logout --region --redirect --refresh-token --json --set --body --change --help" ;;
+        tesla) words="keygen serve-key register login pair status get logout simulate --region --redirect --refresh-token --json --set --body --change --listen --house --seed --help" ;;
         export) words="--what --format --from --to --help" ;;
         republish) words="--help" ;;
         forget) words="--data --help" ;;
