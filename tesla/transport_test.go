@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +24,7 @@ import (
 // script answers each call with the next function, the last one for ever, and
 // notes when which call came.
 type script struct {
+	mu    sync.Mutex
 	next  []wire
 	begin time.Time
 	calls []string
@@ -31,6 +32,8 @@ type script struct {
 }
 
 func (s *script) answer(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	now := time.Now()
 	if len(s.calls) > 0 {
 		s.waits = append(s.waits, now.Sub(s.begin))
@@ -245,100 +248,6 @@ func TestMovingOnce(t *testing.T) {
 	}
 }
 
-// TestLimits: more calls than Tesla takes are not sent, and each car and kind has
-// its own limit.
-func TestLimits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &script{next: []wire{status(200, `{"response":{}}`)}}
-		c := over(t, s.answer)
-		for i := range 65 {
-			_, err := c.VehicleData(t.Context(), nightjar)
-			if code := car.CodeOf(err); (err != nil) != (i >= 60) || err != nil && code != car.Limited {
-				t.Errorf("call %d: %v", i+1, err)
-			}
-		}
-		if _, err := c.VehicleData(t.Context(), wagtail); err != nil {
-			t.Error(err)
-		}
-		if _, err := c.WakeUp(t.Context(), nightjar); err != nil {
-			t.Error(err)
-		}
-		time.Sleep(55 * time.Second)
-		begin := time.Now()
-		if _, err := c.VehicleData(t.Context(), nightjar); err != nil || time.Since(begin) != 5*time.Second {
-			t.Errorf("%v after %v", err, time.Since(begin))
-		}
-		if len(s.calls) != 63 {
-			t.Errorf("%d calls", len(s.calls))
-		}
-	})
-}
-
-// TestTurns: each of several that wait gets a turn of its own.
-func TestTurns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &script{next: []wire{status(200, "{}")}}
-		c := over(t, s.answer)
-		begin := time.Now()
-		var came []time.Duration
-		wake := func() {
-			if _, err := c.WakeUp(t.Context(), nightjar); err != nil {
-				t.Error(err)
-			}
-			came = append(came, time.Since(begin))
-		}
-		for range 3 {
-			wake()
-			time.Sleep(5 * time.Second)
-		}
-		time.Sleep(41 * time.Second)
-		go wake()
-		synctest.Wait()
-		wake()
-		synctest.Wait()
-		at := []time.Duration{0, 5 * time.Second, 10 * time.Second, time.Minute, 65 * time.Second}
-		same(t, "turns", came, at)
-	})
-}
-
-func TestPauseAfter429(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &script{next: []wire{
-			status(429, example(t, "errors/429_rate_limited.json"), "Retry-After", "42"), status(200, "{}")}}
-		c := over(t, s.answer)
-		if _, err := c.VehicleData(t.Context(), nightjar); !tesla.IsLimited(err) {
-			t.Error(err)
-		}
-		if _, err := c.VehicleData(t.Context(), nightjar); car.CodeOf(err) != car.Limited {
-			t.Error(err)
-		}
-		if _, err := c.VehicleData(t.Context(), wagtail); err != nil {
-			t.Errorf("another car: %v", err)
-		}
-		time.Sleep(40 * time.Second)
-		begin := time.Now()
-		if _, err := c.VehicleData(t.Context(), nightjar); err != nil || time.Since(begin) != 2*time.Second {
-			t.Errorf("%v after %v", err, time.Since(begin))
-		}
-		if len(s.calls) != 3 {
-			t.Errorf("%d calls", len(s.calls))
-		}
-	})
-}
-
-// TestWaitEndsWithItsContext: whoever waits for a turn may give up.
-func TestWaitEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := over(t, status(429, "", "Retry-After", "5"))
-		_, _ = c.WakeUp(t.Context(), nightjar)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, err := c.WakeUp(ctx, nightjar); !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
-		}
-	})
-}
-
 func TestTimeouts(t *testing.T) {
 	never := func(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
@@ -356,104 +265,6 @@ func TestTimeouts(t *testing.T) {
 		_, _ = c.FleetStatus(t.Context(), nightjar)
 		same(t, "a state", time.Since(begin), 10*time.Second)
 	})
-}
-
-// TestCutOff: after EXCEEDED_LIMIT nothing that costs leaves the house.
-func TestCutOff(t *testing.T) {
-	for _, name := range []string{"403_exceeded_limit", "402_payment_required"} {
-		f := failures(t)[name]
-		s := &script{next: []wire{status(f.status, f.body)}}
-		c := over(t, s.answer)
-		for range 3 {
-			_, err := c.VehicleData(t.Context(), nightjar)
-			if car.CodeOf(tesla.RefusalOf(err)) != car.OverBudget {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
-		_, _ = c.WakeUp(t.Context(), nightjar)
-		if len(s.calls) != 1 {
-			t.Errorf("%s: %d calls", name, len(s.calls))
-		}
-		if _, _ = c.Vehicle(t.Context(), nightjar); len(s.calls) != 2 {
-			t.Errorf("%s: a state check was not sent", name)
-		}
-	}
-}
-
-// TestWhatIsCounted holds the bill against what went out, with a real connection:
-// only that tells what was sent.
-func TestWhatIsCounted(t *testing.T) {
-	want := make(map[tesla.Spent]int64)
-	next := 200
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if next == 0 {
-			panic(http.ErrAbortHandler) // the answer is lost
-		}
-		w.WriteHeader(next)
-	}))
-	defer server.Close()
-	ledger := &book{}
-	var observed []int
-	c := over(t, nil, func(o *tesla.ClientOptions) {
-		o.HTTP = server.Client()
-		o.Hosts = tesla.Hosts{API: map[tesla.Region]string{tesla.NorthAmerica: server.URL}}
-		o.Meter = newMeter(t, ledger, tesla.DefaultBudget(), (&clock{at: start}).now)
-		o.Observe = func(_ string, category tesla.Category, status int, _ time.Duration) {
-			if category == tesla.Command {
-				t.Error("a command")
-			}
-			observed = append(observed, status)
-		}
-	})
-	next = 429
-	_, _ = c.WakeUp(t.Context(), wagtail)
-	want[tesla.Spent{Month: "2026-03", Category: tesla.Wake, Endpoint: "wake_up", VIN: wagtail,
-		Status: next}] = 1
-	for _, next = range []int{200, 404, 408, 500, 0} {
-		_, err := c.CreateInvitation(t.Context(), nightjar)
-		if tesla.IsUnanswered(err) != (next == 0) {
-			t.Errorf("%d: %v", next, err)
-		}
-		want[tesla.Spent{Month: "2026-03", Category: tesla.State, Endpoint: "create_invitation", VIN: nightjar,
-			Status: next}] = 1
-	}
-	server.Close()
-	if _, err := c.CreateInvitation(t.Context(), nightjar); err == nil || tesla.IsUnanswered(err) {
-		t.Errorf("without a server: %v", err)
-	}
-	same(t, "counted", ledger.rows, want)
-	same(t, "observed", observed, []int{429, 200, 404, 408, 500, 0, 0})
-}
-
-// TestCountedAfterAll: whoever asked may be gone before the answer is counted.
-func TestCountedAfterAll(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	ledger := &book{}
-	c := over(t, func(*http.Request) (*http.Response, error) {
-		cancel()
-		return reply(200, "{}"), nil
-	}, func(o *tesla.ClientOptions) {
-		o.Meter = newMeter(t, ledger, tesla.DefaultBudget(), time.Now)
-	})
-	_, _ = c.WakeUp(ctx, nightjar)
-	if len(ledger.rows) != 1 {
-		t.Errorf("counted %v", ledger.rows)
-	}
-}
-
-// TestReserve: when nothing may be read any more, orders are still sent.
-func TestReserve(t *testing.T) {
-	now := (&clock{at: start}).now
-	m := newMeter(t, &book{}, tesla.DefaultBudget(), now)
-	spend(t, m, "vehicle_data", 4500)
-	s := &script{next: []wire{status(200, "{}")}}
-	c := over(t, s.answer, func(o *tesla.ClientOptions) { o.Meter = m })
-	if _, err := c.VehicleData(t.Context(), nightjar); car.CodeOf(err) != car.OverBudget || len(s.calls) > 0 {
-		t.Errorf("%v, %d calls", err, len(s.calls))
-	}
-	if _, err := c.WakeUp(t.Context(), nightjar); err != nil || len(s.calls) != 1 {
-		t.Errorf("%v, %d calls", err, len(s.calls))
-	}
 }
 
 func TestLongAnswer(t *testing.T) {

@@ -254,7 +254,7 @@ func (s statusCommand) Run(ctx context.Context, to console, c *commands) error {
 	}
 	fmt.Fprintf(&b, "domain    %s\n", orPlaceholder(state.Domain))
 	bill := state.Bill
-	fmt.Fprintf(&b, "cost      %.2f USD in %s, %.2f expected, %.2f free ones left\n",
+	fmt.Fprintf(&b, "cost      %.2f USD in %s, %.2f expected, %.2f left of what is free\n",
 		bill.Cost, bill.Month, bill.Forecast, bill.FreeLeft)
 	pairs := false
 	for _, car := range state.Cars {
