@@ -38,10 +38,14 @@ func (c Config) device(id car.ID) string { return c.namespace() + "_" + string(i
 func (c Config) unique(id car.ID, key string) string { return c.device(id) + "_" + key }
 
 // entity is the entity id an entity asks for, e.g. "sensor.polestar_battery".
-// The program's own are named after its prefix.
+// Those of the program and of the account are named after its prefix.
 func (c Config) entity(id car.ID, platform car.Platform, key string) string {
-	if own := car.MakeID(c.Topics.Prefix); id == car.BridgeID && own != "" {
+	switch own := car.MakeID(c.Topics.Prefix); {
+	case own == "":
+	case id == car.BridgeID:
 		id = own
+	case id == car.AccountID:
+		id = own + "_" + id
 	}
 	return string(platform) + "." + string(id) + "_" + key
 }

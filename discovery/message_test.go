@@ -188,6 +188,9 @@ func TestAccountDevice(t *testing.T) {
 	if cost["device_class"] != "monetary" || cost["unit_of_measurement"] != "USD" || cost["state_class"] != nil {
 		t.Errorf("the cost is %v", cost)
 	}
+	if id := cost["default_entity_id"]; id != "sensor.wheelhouse_account_cost_month" {
+		t.Errorf("the cost asks for %v", id)
+	}
 }
 
 func TestIDsOfAnyPrefix(t *testing.T) {

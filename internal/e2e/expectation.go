@@ -101,6 +101,7 @@ var conversions = map[string]struct {
 	"km/h": {"mph", 1 / 1.609344, 0},
 	"m":    {"ft", 1 / 0.3048, 0},
 	"°C":   {"°F", 1.8, 32},
+	"bar":  {"psi", 100 / 6.894757, 0},
 }
 
 // converted is the state and unit as a US home sees them.

@@ -67,6 +67,7 @@ var matrix = []scenario{
 		[]place{embedded, oldest}, nil},
 	{"E2E-28", "rows in Home Assistant's recorder for one hour of driving", hourOfDriving, nil,
 		[]string{"MQTT__MIN_INTERVAL=30s"}},
+	{"tesla/appears", "a Tesla appears with all it has; its account too", teslaAppears, everywhere, nil},
 }
 
 // outages are the scenarios in which something is away for a while.
