@@ -67,7 +67,7 @@ var proxyServers = []proxyServer{
 				"<VirtualHost *:443>", "Listen " + door + "\n<VirtualHost " + door + ">",
 				"/etc/letsencrypt/live/car.example.org/fullchain.pem", k.cert,
 				"/etc/letsencrypt/live/car.example.org/privkey.pem", k.key,
-				"http://127.0.0.1:8480/csv", "http://" + inside + "/csv",
+				"http://127.0.0.1:8480", "http://" + inside,
 			}
 		},
 	},

@@ -30,7 +30,8 @@ var passages = []struct {
 	{"what the app posts is answered 200", posts},
 	{"a refusal is the program's own", refusals},
 	{"no address is redirected", addresses},
-	{"nothing but the webhook is led in", shut},
+	{"Tesla finds the public key, and a browser the way back", tesla},
+	{"nothing else is led in", shut},
 	{"what has come is stored while the rest is on its way", streams},
 	{"the longest body is the program's to refuse", longest},
 	{"a whole database in one request", wholeInOne},
@@ -134,9 +135,28 @@ func addresses(t *testing.T, p passage) {
 	}
 }
 
+// What Teslas need from outside, beside the webhook.
+const (
+	publicKeyPath = "/.well-known/appspecific/com.tesla.3p.public-key.pem"
+	callbackPath  = "/tesla/callback"
+)
+
+// tesla: both addresses are answered by the program, which has neither a key nor an
+// account here.
+func tesla(t *testing.T, p passage) {
+	for path, want := range map[string]string{publicKeyPath: "tesla keygen", callbackPath: "404 page not found"} {
+		if status, text := p.ask(t, http.MethodGet, path, nil); status != http.StatusNotFound || !strings.Contains(text, want) {
+			t.Errorf("%s: %d %q", path, status, text)
+		}
+	}
+}
+
 // shut: the rest of the program is not there for the world.
 func shut(t *testing.T, p passage) {
-	for _, path := range []string{"/", "/metrics", "/healthz", "/csvx", "/csv/../", "/index.html"} {
+	for _, path := range []string{
+		"/", "/metrics", "/healthz", "/csvx", "/csv/../", "/index.html",
+		"/tesla", "/tesla/", callbackPath + "/x", "/.well-known/", publicKeyPath + "x",
+	} {
 		status, text := p.ask(t, http.MethodGet, path, nil)
 		if status != http.StatusNotFound || strings.Contains(text, "Wheelhouse") {
 			t.Errorf("%s: %d %q", path, status, text)

@@ -15,7 +15,7 @@ import (
 )
 
 // What Cloudflare and Tailscale run is not to be had without them, but that their
-// files lead the webhook in, and nothing else, is to be seen from here.
+// files lead in what is meant for outside, and nothing else, is to be seen from here.
 
 func TestCloudflareTunnel(t *testing.T) {
 	var tunnel struct {
@@ -38,7 +38,8 @@ func TestCloudflareTunnel(t *testing.T) {
 	}
 	path := regexp.MustCompile(in.Path) // as cloudflared does
 	for address, want := range map[string]bool{
-		"/csv": true, "/csv/": true, "/csv/polestar": true,
+		"/csv": true, "/csv/": true, "/csv/polestar": true, callbackPath: true, publicKeyPath: true,
+		"/tesla": false, callbackPath + "/x": false, publicKeyPath + "x": false, "/.well-known/x": false,
 		"/": false, "/csvx": false, "/metrics": false, "/x/csv": false,
 	} {
 		if got := path.MatchString(address); got != want {
@@ -67,11 +68,14 @@ func TestTailscaleFunnel(t *testing.T) {
 		t.Errorf("%+v", funnel)
 	}
 	handlers := funnel.Web[name].Handlers
-	if diff := cmp.Diff([]string{"/csv"}, slices.Collect(maps.Keys(handlers))); diff != "" {
+	led := []string{publicKeyPath, "/csv", callbackPath}
+	if diff := cmp.Diff(led, slices.Sorted(maps.Keys(handlers))); diff != "" {
 		t.Errorf("what is led in (-want +got):\n%s", diff)
 	}
 	// Tailscale takes the handler's path off and puts the proxy's in its place.
-	if got := handlers["/csv"].Proxy; got != "http://127.0.0.1:8480/csv" {
-		t.Errorf("/csv goes to %s", got)
+	for path, handler := range handlers {
+		if handler.Proxy != "http://127.0.0.1:8480"+path {
+			t.Errorf("%s goes to %s", path, handler.Proxy)
+		}
 	}
 }
