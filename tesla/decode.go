@@ -65,7 +65,7 @@ func (r *reading) object(prefix string, members map[string]any, depth int) {
 			continue
 		}
 		inner, isObject := x.(map[string]any)
-		if f, known := facts[path]; known {
+		if f, known := facts()[path]; known {
 			r.set(path, f.kind.read(x))
 		} else if isObject && depth < maxDepth {
 			r.object(path+".", inner, depth+1)
@@ -84,7 +84,7 @@ func (r *reading) set(path string, v car.Value) {
 
 // complete makes unknown what a section is known to have and does not.
 func (r *reading) complete(members map[string]any) {
-	for path := range facts {
+	for path := range facts() {
 		section, _, inner := strings.Cut(path, ".")
 		if _, came := members[section].(map[string]any); !inner || !came {
 			continue

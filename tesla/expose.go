@@ -15,7 +15,7 @@ import (
 func Expose(paths []string) ([]car.Field, error) {
 	var fields []car.Field
 	for _, path := range paths {
-		f, ok := facts[path]
+		f, ok := facts()[path]
 		if !ok {
 			return nil, noSuch(path)
 		}
@@ -53,7 +53,7 @@ func (f fact) field() car.Field {
 func noSuch(path string) error {
 	word := path[strings.LastIndex(path, ".")+1:]
 	var like []string
-	for known := range facts {
+	for known := range facts() {
 		if word != "" && strings.Contains(known, word) {
 			like = append(like, known)
 		}

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/csv"
 	"strings"
+	"sync"
 
 	"github.com/wheelhouse-mqtt/wheelhouse/car"
 )
@@ -32,20 +33,16 @@ type fact struct {
 //go:embed fields.csv
 var fieldsCSV string
 
-// facts are the values of fields.csv by their path.
-var facts = readFacts(fieldsCSV)
-
-func readFacts(list string) map[string]fact {
-	rows, err := csv.NewReader(strings.NewReader(list)).ReadAll()
-	if err != nil {
-		panic(err) // the list is a part of the program
-	}
+// facts are the values of fields.csv by their path. They are read when they are
+// needed first: a house without a Tesla has no use for them.
+var facts = sync.OnceValue(func() map[string]fact {
+	rows, _ := csv.NewReader(strings.NewReader(fieldsCSV)).ReadAll() // a part of the program, which tests read
 	known := make(map[string]fact, len(rows))
-	for _, row := range rows[1:] {
+	for _, row := range rows[min(1, len(rows)):] {
 		known[row[0]] = fact{row[0], kind(row[1]), row[2]}
 	}
 	return known
-}
+})
 
 // unkept are members that are never kept: keys of a service that Tesla has closed.
 var unkept = map[string]bool{"tokens": true, "backseat_token": true, "backseat_token_updated_at": true}
