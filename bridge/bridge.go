@@ -32,6 +32,9 @@ type Profile struct {
 type Source struct {
 	Table  car.Table
 	Silent time.Duration // without a report for so long a car is offline
+	// Posted says that the cars report by themselves, every few seconds. Then a request
+	// that goes wrong is somebody's to mend, and trips without points can be guessed.
+	Posted bool
 	// Profile is what the cars say of themselves: it counts where the
 	// configuration says nothing. It may be nil.
 	Profile func(car.View) Profile
@@ -77,9 +80,10 @@ type Bridge struct {
 // vehicle is a car: its present, and what its records add up to.
 type vehicle struct {
 	*live
-	sums records
-	raw  string  // the newest report as JSON, if carstats.raw
-	told Profile // as which it was announced last
+	sums   records
+	posted bool    // see Source.Posted
+	raw    string  // the newest report as JSON, if carstats.raw
+	told   Profile // as which it was announced last
 
 	ended    bool  // the current trip was last seen as over
 	toldTrip int64 // end of the newest trip told in last_trip, epoch ms
@@ -143,7 +147,7 @@ func (b *Bridge) vehicle(id car.ID, source car.Source) *vehicle {
 		live: newLive(id, s.Table, b.Topics, b.Calm, s.Silent),
 		sums: records{id: id, capacity: b.Profiles[id].Capacity},
 	}
-	v.Source = source
+	v.Source, v.posted = source, s.Posted
 	return v
 }
 
@@ -192,7 +196,7 @@ func (b *Bridge) Answered(id car.ID, status int, reason string) {
 
 func (b *Bridge) note(r refusal) {
 	v, ok := b.cars[r.car]
-	if !ok || v.Source != car.CarStatsSource {
+	if !ok || !v.posted {
 		return
 	}
 	now := b.Now()
@@ -343,8 +347,8 @@ func (v *vehicle) documents(now time.Time) (out []car.Message) {
 	out = append(out, v.document("last_trip", v.lastTripJSON(now), car.AtOnce, now)...)
 	out = append(out, v.document("last_charge", v.sums.lastCharge(v.seenCapacity()), car.AtOnce, now)...)
 	out = append(out, v.document("raw", v.raw, car.AtOnce, now)...)
-	if v.Source != car.CarStatsSource {
-		return out // nobody posts for it: there is nothing to diagnose
+	if !v.posted {
+		return out // there is no request to diagnose
 	}
 	return append(out, v.document("diagnostics", v.diagnostics(now), car.Minutely, now)...)
 }

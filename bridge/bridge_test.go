@@ -118,7 +118,7 @@ func TestClashWithTheProgram(t *testing.T) {
 		h := move(t, func(o *bridge.Options) {
 			started := car.Field{Key: "webhook_started", Is: car.FreeText}
 			table := car.Table{Fields: append(bridge.Sample.Fields[:1:1], started)}
-			o.Sources = map[car.Source]bridge.Source{car.CarStatsSource: {Table: table}}
+			o.Sources = map[car.Source]bridge.Source{car.CarStatsSource: {Table: table, Posted: true}}
 		})
 		_, err := h.Take(context.Background(), car.Batch{Car: "bridge_webhook", Received: clock()})
 		if car.CodeOf(err) != car.NoSuch {

@@ -72,7 +72,7 @@ func (b *broker) news() []car.Message {
 func move(t testing.TB, change ...func(*bridge.Options)) *home {
 	h := &home{t: t, broker: &broker{retained: map[string]string{}}}
 	h.options = bridge.Options{
-		Sources: map[car.Source]bridge.Source{car.CarStatsSource: {Table: bridge.Sample, Silent: 3 * time.Minute}},
+		Sources: map[car.Source]bridge.Source{car.CarStatsSource: {Table: bridge.Sample, Silent: 3 * time.Minute, Posted: true}},
 		Topics:  car.Topics{Prefix: "w"}, Calm: 30 * time.Second, Version: "1.2.3", Now: clock, Log: zerolog.Nop(),
 		Publish:  h.broker.publish,
 		Announce: func(d car.Device) { h.broker.announced = append(h.broker.announced, d) },

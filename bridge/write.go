@@ -78,7 +78,7 @@ func (w *writing) batch(tx *store.Tx, b car.Batch) (car.Receipt, error) {
 		if newest := d.apply(b); newest {
 			d.raw = b.Raw
 		}
-		if b.Source == car.CarStatsSource {
+		if d.posted {
 			d.estimate(before)
 		}
 	}

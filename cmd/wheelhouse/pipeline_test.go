@@ -109,7 +109,7 @@ func (p *pipeline) boot() {
 	log := zerolog.New(&p.log).Level(zerolog.DebugLevel)
 	p.bridge, err = bridge.New(p.t.Context(), bridge.Options{
 		Store: p.store, Topics: topics, Calm: p.calm,
-		Sources: map[car.Source]bridge.Source{car.CarStatsSource: {Table: p.table, Silent: silence}},
+		Sources: map[car.Source]bridge.Source{car.CarStatsSource: {Table: p.table, Silent: silence, Posted: true}},
 		Version: "test", Now: p.now, Log: log, Publish: p.publish,
 		Announce: func(d car.Device) { p.tell(p.herald.Announce(d, p.now())) },
 		Withdraw: func(id car.ID) { p.tell(p.herald.Remove(id, p.now())) },

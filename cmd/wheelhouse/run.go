@@ -181,7 +181,7 @@ func (h *house) buildBridge(ctx context.Context, topics car.Topics) (err error) 
 	h.bridge, err = bridge.New(ctx, bridge.Options{
 		Store: h.store, Topics: topics, Profiles: profiles, Calm: time.Duration(h.cfg.MQTT.MinInterval),
 		Sources: map[car.Source]bridge.Source{
-			car.CarStatsSource: {Table: carstats.Table, Silent: time.Duration(h.cfg.CarStats.SilentAfter)},
+			car.CarStatsSource: {Table: carstats.Table, Silent: time.Duration(h.cfg.CarStats.SilentAfter), Posted: true},
 			car.TeslaSource:    {Table: table, Silent: 3 * time.Duration(h.cfg.Tesla.Poll.State), Profile: teslaProfile},
 		},
 		Keep: time.Duration(h.cfg.Store.Keep), Version: version(), Now: time.Now, Log: h.log,
