@@ -77,7 +77,7 @@ type Account struct {
 	from     Region    // where the account was before it moved
 	moved    time.Time
 	partners map[Region]Tokens
-	attempts map[string]pending
+	attempts []pending // under way, the newest last
 }
 
 // NewAccount opens the account that the vault keeps. Whatever is wrong with what
@@ -92,7 +92,7 @@ func NewAccount(ctx context.Context, o AccountOptions) (*Account, error) {
 	a := &Account{
 		o: o, http: strictClient(o.HTTP),
 		turn:     make(chan struct{}, 1),
-		partners: map[Region]Tokens{}, attempts: map[string]pending{},
+		partners: map[Region]Tokens{},
 	}
 	sealed, err := o.Vault.Load(ctx)
 	if err != nil {

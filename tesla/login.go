@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -85,19 +86,14 @@ func (a *Account) remember(t Attempt) {
 	now := a.o.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var oldest string
-	for state, p := range a.attempts {
-		if now.Sub(p.since).Abs() > attemptLife {
-			delete(a.attempts, state)
-		} else if oldest == "" || p.since.Before(a.attempts[oldest].since) {
-			oldest = state
-		}
+	a.attempts = slices.DeleteFunc(a.attempts, func(p pending) bool { return p.old(now) })
+	a.attempts = append(a.attempts, pending{t, now})
+	if many := len(a.attempts) - maxAttempts; many > 0 {
+		a.attempts = slices.Delete(a.attempts, 0, many)
 	}
-	if len(a.attempts) >= maxAttempts {
-		delete(a.attempts, oldest)
-	}
-	a.attempts[t.State] = pending{t, now}
 }
+
+func (p pending) old(now time.Time) bool { return now.Sub(p.since).Abs() > attemptLife }
 
 // Finish ends a sign-in with the address that the browser went to at last, as it
 // came to a listener or as a person pasted it. After an error the sign-in that was
@@ -118,7 +114,7 @@ func (a *Account) Finish(ctx context.Context, t Attempt, finalURL string) error 
 	tokens := got.tokens(a.o.Now(), a.o.Hosts)
 	tokens.Asked = t.Scopes
 	a.mu.Lock()
-	delete(a.attempts, t.State)
+	a.attempts = slices.DeleteFunc(a.attempts, func(p pending) bool { return p.State == t.State })
 	a.mu.Unlock()
 	return a.welcome(ctx, tokens)
 }
@@ -277,8 +273,11 @@ func (a *Account) Callback(done func(error)) http.Handler {
 func (a *Account) attempt(state string) (Attempt, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	p, ok := a.attempts[state]
-	return p.Attempt, ok && a.o.Now().Sub(p.since).Abs() <= attemptLife
+	i := slices.IndexFunc(a.attempts, func(p pending) bool { return p.State == state })
+	if i < 0 || a.attempts[i].old(a.o.Now()) {
+		return Attempt{}, false
+	}
+	return a.attempts[i].Attempt, true
 }
 
 // goodbye is the page at the end, for a person.
